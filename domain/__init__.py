@@ -1,0 +1,1 @@
+"""The rules of pausing an account: pure values and functions, no clock, no network, no database."""

@@ -1,0 +1,1 @@
+"""The rules, checked against oracles that do not share their code."""

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 from pydantic import (
+    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -80,7 +81,7 @@ class ResumeRequest(Compact):
     """Signal `resume`. Every field may be missing: then an operator resumes, at once."""
 
     requested_by: str | None = None
-    requested_at: datetime | None = None
+    requested_at: AwareDatetime | None = None
     pause_id: str | None = None
 
 
@@ -97,7 +98,7 @@ class CloseRequest(Compact):
 
     requested_by: str
     confirm: str
-    requested_at: datetime | None = None
+    requested_at: AwareDatetime | None = None
     pause_id: str | None = None
 
 
@@ -155,10 +156,12 @@ class Step(Compact):
     """One step of an act on an account, at the business time `at`.
 
     `act_id` is the pause's or close's id; with the step's name it makes the idempotency key.
+    Between workflow and activity `account_id` is left out where the run's id names it; systems
+    always get it.
     """
 
     act_id: str
-    account_id: str
+    account_id: str = ""
     at: datetime
 
 

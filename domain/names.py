@@ -30,6 +30,11 @@ def close_workflow_id(account_id: str) -> str:
     return f"account-close:{account_id}"
 
 
+def account_id_of(workflow_id: str) -> str:
+    """The account that a run with this id is about; for runs started under the ids above."""
+    return workflow_id.partition(":")[2]
+
+
 class SearchAttribute(StrEnum):
     """What the list of workflows can be searched by, with the server's type behind each name."""
 

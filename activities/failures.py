@@ -1,0 +1,68 @@
+"""The one place where the domain's errors become Temporal's.
+
+Rejected           ApplicationError of the code's type, not retried; the figures as its details
+InvariantViolated  ApplicationError "invariant_violated", not retried: an operator has to look
+Transient          ApplicationError "unavailable", retried
+anything else      retried as it is, by its class name, with its message withheld: it may hold
+                   what histories must not (R17); the worker's log has it in full
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from domain.errors import Code, InvariantViolated, Rejected, Transient
+from domain.messages import Step
+from domain.names import Activity, account_id_of
+
+INVARIANT_VIOLATED = "invariant_violated"
+
+Params = ParamSpec("Params")
+Result = TypeVar("Result")
+
+
+def step(name: Activity) -> Callable[[Callable[Params, Result]], Callable[Params, Result]]:
+    """Register a method as the activity `name`, with its errors translated.
+
+    A request that leaves the account to the run's id (see `Step`) reaches the method with it.
+    """
+
+    def register(method: Callable[Params, Result]) -> Callable[Params, Result]:
+        @wraps(method)
+        def run(*args: Params.args, **kwargs: Params.kwargs) -> Result:
+            try:
+                return method(*map(_whole, args), **kwargs)
+            except Exception as error:
+                raise failure_of(error) from None
+
+        return activity.defn(name=name)(run)
+
+    return register
+
+
+def _whole(argument: Any) -> Any:
+    if not isinstance(argument, Step) or argument.account_id:
+        return argument
+    account_id = account_id_of(activity.info().workflow_id or "")
+    return argument.model_copy(update={"account_id": account_id})
+
+
+def failure_of(error: Exception) -> ApplicationError:
+    """What Temporal is told of `error`."""
+    match error:
+        case Rejected():
+            return ApplicationError(
+                error.message, dict(error.figures), type=error.code, non_retryable=True
+            )
+        case InvariantViolated():
+            return ApplicationError(str(error), type=INVARIANT_VIOLATED, non_retryable=True)
+        case Transient():
+            return ApplicationError(str(error), type=Code.UNAVAILABLE)
+        case ApplicationError():
+            return error
+        case _:
+            activity.logger.exception("a step failed unexpectedly")
+            return ApplicationError("see the worker's log", type=type(error).__name__)

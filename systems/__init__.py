@@ -1,0 +1,1 @@
+"""The product's systems: accounts, numbers, DNI, access and billing on SQLAlchemy."""

@@ -1,0 +1,163 @@
+"""Dynamic number insertion: each company's script, behind the port `Dni`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from domain.messages import Count, Step
+from domain.names import Activity
+from domain.ports import Snapshot
+from systems import audit
+from systems.db import Database, lock_account
+from systems.effects import is_recorded, once
+from systems.tables import CompanyRow
+
+
+@dataclass(frozen=True)
+class ScriptSettings:
+    """What the script of one company does: nothing, unless enabled (R5)."""
+
+    account_id: str
+    company_id: str
+    is_enabled: bool
+    swap_settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class CompanyView:
+    """A company as a list shows it."""
+
+    company_id: str
+    name: str
+    script_key: str
+    is_script_enabled: bool
+
+
+class SqlDni:
+    """The port `Dni` on the database, and what the product backend asks beside it."""
+
+    def __init__(self, db: Database) -> None:
+        """Work on `db`."""
+        self._db = db
+
+    def disable_script(self, step: Step) -> Count:
+        """See the port."""
+        with self._db.transaction() as session:
+            return once(
+                session,
+                Activity.DISABLE_SCRIPT,
+                step,
+                Count,
+                lambda: _disable(session, step),
+                undone_by=Activity.ENABLE_SCRIPT,
+                otherwise=Count(count=0),
+            )
+
+    def enable_script(self, step: Step) -> Count:
+        """See the port. Returns how many companies' scripts were switched on again."""
+        with self._db.transaction() as session:
+            return once(
+                session, Activity.ENABLE_SCRIPT, step, Count, lambda: _enable(session, step)
+            )
+
+    def snapshot(self, account_id: str) -> Snapshot:
+        """See the port.
+
+        A script that a pause has switched off, and not yet on again, counts as one that swaps: so
+        snapshots from before, during and after a pause are equal, and a forgotten one shows.
+        """
+        with self._db.transaction() as session:
+            return {
+                row.id: {
+                    "script_key": row.script_key,
+                    "swaps": row.is_script_enabled or _is_suspended(session, row),
+                    "swap_settings": row.swap_settings,
+                }
+                for row in _companies(session, account_id)
+            }
+
+    def script(self, script_key: str) -> ScriptSettings | None:
+        """What the script with this key does; None for a key that nobody has."""
+        with self._db.transaction() as session:
+            row = session.scalar(select(CompanyRow).where(CompanyRow.script_key == script_key))
+            return None if row is None else _settings(row)
+
+    def companies(self, account_id: str) -> list[CompanyView]:
+        """The account's companies, by name; none for an unknown account."""
+        with self._db.transaction() as session:
+            return [
+                CompanyView(row.id, row.name, row.script_key, row.is_script_enabled)
+                for row in _companies(session, account_id)
+            ]
+
+    def reopen(self, account_id: str, at: datetime) -> None:
+        """After a reopening, the scripts that the close left off swap again (R14). Repeatable."""
+        with self._db.transaction() as session:
+            lock_account(session, account_id)
+            rows = _companies(session, account_id)
+            count = _switch_on([row for row in rows if row.script_disabled_by is not None])
+            if count:
+                audit.write(
+                    session, account_id=account_id, at=at, what="scripts_reopened", count=count
+                )
+
+
+def _disable(session: Session, step: Step) -> Count:
+    rows = _companies(session, step.account_id)
+    for row in rows:
+        if row.is_script_enabled:
+            row.is_script_enabled = False
+            row.script_disabled_by = step.act_id
+    _audit(session, step, "scripts_disabled", len(rows))
+    return Count(count=len(rows))
+
+
+def _enable(session: Session, step: Step) -> Count:
+    rows = _companies(session, step.account_id)
+    count = _switch_on([row for row in rows if row.script_disabled_by == step.act_id])
+    _audit(session, step, "scripts_enabled", count)
+    return Count(count=count)
+
+
+def _switch_on(rows: Sequence[CompanyRow]) -> int:
+    for row in rows:
+        row.is_script_enabled = True
+        row.script_disabled_by = None
+    return len(rows)
+
+
+def _companies(session: Session, account_id: str) -> Sequence[CompanyRow]:
+    return session.scalars(
+        select(CompanyRow)
+        .where(CompanyRow.account_id == account_id)
+        .order_by(CompanyRow.name, CompanyRow.id)
+    ).all()
+
+
+def _is_suspended(session: Session, row: CompanyRow) -> bool:
+    act_id = row.script_disabled_by
+    return act_id is not None and not is_recorded(session, act_id, Activity.ENABLE_SCRIPT)
+
+
+def _settings(row: CompanyRow) -> ScriptSettings:
+    return ScriptSettings(
+        account_id=row.account_id,
+        company_id=row.id,
+        is_enabled=row.is_script_enabled,
+        swap_settings=row.swap_settings,
+    )
+
+
+def _audit(session: Session, step: Step, what: str, count: int) -> None:
+    audit.write(
+        session,
+        account_id=step.account_id,
+        act_id=step.act_id,
+        at=step.at,
+        what=what,
+        count=count,
+    )

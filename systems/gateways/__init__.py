@@ -1,0 +1,1 @@
+"""Payment gateways behind `domain.ports.PaymentGateway`; the sandbox moves no real money."""

@@ -1,0 +1,98 @@
+"""The words of the mails to administrators: a template per kind in `templates/`, plain text."""
+
+import textwrap
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from domain.money import display
+from systems.notices import Letter, Text
+
+WIDTH = 76
+BULLET = "- "
+
+
+class Letters:
+    """Writes mails; `render` is what a `Relay` takes."""
+
+    def __init__(self, pages_url: str | None = None) -> None:
+        """Point to pages under `pages_url`, or in words if there are none."""
+        self._pages_url = pages_url.rstrip("/") if pages_url else None
+        self._templates = Environment(
+            loader=PackageLoader("systems", "templates"),
+            # Plain text: nothing is to be escaped.
+            autoescape=False,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters.update(day=_day, money=_money)
+
+    def render(self, letter: Letter) -> Text:
+        """The mail's subject and text."""
+        template = self._templates.get_template(f"{letter.kind.value}.txt.j2")
+        written = template.render(
+            data=_Data(letter.data),
+            account_name=_one_line(letter.account_name),
+            recipient_name=_one_line(letter.recipient_name),
+            requested_by_name=_one_line(letter.requested_by_name or ""),
+            pause_page=self._pause_page(letter.account_id),
+        )
+        subject, _, text = written.partition("\n")
+        return Text(subject.removeprefix("Subject: ").strip(), _filled(text))
+
+    def _pause_page(self, account_id: str) -> str:
+        if self._pages_url is None:
+            return "the page “Pause” of your account"
+        return f"{self._pages_url}/accounts/{account_id}/pause"
+
+
+class _Data(dict[str, Any]):
+    """A notice's data; what it lacks is None, so that an older notice can still be sent."""
+
+    def __missing__(self, key: str) -> None:
+        return None
+
+
+def _one_line(name: str) -> str:
+    # People name things; a line break in a name must not end the subject.
+    return " ".join(name.split())
+
+
+def _day(iso: str) -> str:
+    day = date.fromisoformat(iso)
+    return f"{day.day} {day:%B %Y}"
+
+
+def _money(data: Mapping[str, Any]) -> str:
+    # A line of an invoice is in the invoice's currency and does not repeat it.
+    currency = data.get("currency") or "USD"
+    return display(data["amount_minor"], currency)
+
+
+def _filled(text: str) -> str:
+    """Paragraphs filled to lines, and each bullet with a hanging indent."""
+    paragraphs = [_paragraph(block) for block in text.split("\n\n") if block.strip()]
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def _paragraph(block: str) -> str:
+    bullets: list[list[str]] = [[]]
+    for line in block.split("\n"):
+        if line.startswith(BULLET):
+            bullets.append([])
+        bullets[-1].extend(line.split())
+    return "\n".join(
+        textwrap.fill(
+            " ".join(words),
+            WIDTH,
+            subsequent_indent="  " if words[0] == "-" else "",
+            # An address broken in two is no address any more.
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for words in bullets
+        if words
+    )

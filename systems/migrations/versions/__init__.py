@@ -1,0 +1,1 @@
+"""The versions, each able to run while the release before it is still at work."""

@@ -1,0 +1,205 @@
+"""What an attempt came to: paid, declined or unknown, and what follows from it (R13).
+
+All functions here expect the account's lock to be held.
+"""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from domain.calendar import local_date
+from domain.ladder import (
+    final_notice_rung,
+    last_rung,
+    next_look_up_at,
+    next_rung_at,
+    rung_day,
+)
+from domain.messages import FeeAnswer
+from domain.ports import Payment, PaymentState
+from domain.states import ChargeState, LadderEnd
+from domain.terms import Terms
+from systems import notices
+from systems.notices import NoticeKind
+from systems.plan import Line, put_down, subscription_of, terms_of
+from systems.tables import (
+    AttemptRow,
+    AttemptState,
+    InvoiceKind,
+    InvoiceRow,
+    InvoiceState,
+    LineKind,
+    Outcome,
+    SuspensionRow,
+)
+
+# An invoice as others see it. `open` means that an attempt is being made, or is about to be.
+CHARGE_STATES = {
+    InvoiceState.OPEN: ChargeState.COLLECTING,
+    InvoiceState.UNKNOWN: ChargeState.UNKNOWN,
+    InvoiceState.PAST_DUE: ChargeState.DECLINED,
+    InvoiceState.PAID: ChargeState.PAID,
+    InvoiceState.MOVED: ChargeState.MOVED,
+    InvoiceState.WRITTEN_OFF: ChargeState.WRITTEN_OFF,
+}
+FINAL = frozenset({InvoiceState.PAID, InvoiceState.MOVED, InvoiceState.WRITTEN_OFF})
+ANSWERED = frozenset({AttemptState.PAID, AttemptState.DECLINED})
+
+
+def settle(
+    session: Session, attempt: AttemptRow, payment: Payment | None, at: datetime
+) -> FeeAnswer:
+    """Record what the gateway said of the attempt; `payment` None: it gave no clear answer.
+
+    An attempt that somebody else has settled meanwhile keeps its answer.
+    """
+    invoice = session.get_one(InvoiceRow, attempt.invoice_id)
+    if attempt.state in ANSWERED:
+        return recorded_answer(invoice, attempt)
+    state = payment.state if payment else None
+    if state is PaymentState.SUCCEEDED:
+        _settle_paid(session, invoice, attempt, at)
+    elif payment is not None and state is PaymentState.DECLINED:
+        settle_declined(session, invoice, attempt, payment.decline_code or "declined", at)
+    else:
+        return _unknown(invoice, at)
+    return recorded_answer(invoice, attempt)
+
+
+def settle_declined(
+    session: Session, invoice: InvoiceRow, attempt: AttemptRow, decline_code: str, at: datetime
+) -> None:
+    """The attempt moved no money and never will: the invoice is past due, or as R13 says."""
+    attempt.state, attempt.decline_code, attempt.answered_at = (
+        AttemptState.DECLINED,
+        decline_code,
+        at,
+    )
+    invoice.state, invoice.first_unknown_at = InvoiceState.PAST_DUE, None
+    if invoice.kind is InvoiceKind.FEE:
+        _go_on_after_decline(session, invoice, attempt, at)
+
+
+def move(session: Session, invoice: InvoiceRow, at: datetime) -> None:
+    """The unpaid fee becomes a line of the plan's next invoice, once."""
+    invoice.state, invoice.answered_at = InvoiceState.MOVED, at
+    key = f"{invoice.act_id}:{invoice.billing_on}:unpaid_fee"
+    put_down(session, invoice.account_id, key, unpaid_fee(invoice))
+
+
+def unpaid_fee(invoice: InvoiceRow) -> Line:
+    """The line as which an unpaid fee moves."""
+    words = f"Paused account, {invoice.billing_on}, unpaid until now"
+    return Line(LineKind.UNPAID_FEE, words, invoice.amount_minor)
+
+
+def write_off(invoice: InvoiceRow, at: datetime) -> None:
+    """The unpaid fee is given up."""
+    invoice.state, invoice.answered_at = InvoiceState.WRITTEN_OFF, at
+
+
+def recorded_answer(invoice: InvoiceRow, attempt: AttemptRow) -> FeeAnswer:
+    """What an answered attempt came to; what became of the invoice, once that is final."""
+    if invoice.state in FINAL:
+        return final_answer(invoice)
+    return FeeAnswer(state=ChargeState.DECLINED, rung_at=attempt.rung_at)
+
+
+def final_answer(invoice: InvoiceRow) -> FeeAnswer:
+    """What became of an invoice that is final."""
+    return FeeAnswer(state=CHARGE_STATES[invoice.state])
+
+
+def _settle_paid(session: Session, invoice: InvoiceRow, attempt: AttemptRow, at: datetime) -> None:
+    attempt.state, attempt.answered_at = AttemptState.PAID, at
+    invoice.state, invoice.answered_at = InvoiceState.PAID, at
+    invoice.first_unknown_at = None
+    if invoice.kind is InvoiceKind.FEE:
+        notices.enqueue(
+            session,
+            key=f"{attempt.key}:receipt",
+            account_id=invoice.account_id,
+            kind=NoticeKind.RECEIPT,
+            data=_facts(invoice, attempt),
+            at=at,
+        )
+
+
+def _unknown(invoice: InvoiceRow, at: datetime) -> FeeAnswer:
+    invoice.state = InvoiceState.UNKNOWN
+    invoice.first_unknown_at = invoice.first_unknown_at or at
+    invoice.look_up_at = next_look_up_at(invoice.first_unknown_at, at)
+    return FeeAnswer(state=ChargeState.UNKNOWN, look_up_at=invoice.look_up_at)
+
+
+def _go_on_after_decline(
+    session: Session, invoice: InvoiceRow, attempt: AttemptRow, at: datetime
+) -> None:
+    suspension = session.get_one(SuspensionRow, invoice.act_id)
+    terms = terms_of(suspension)
+    has_plan = subscription_of(session, invoice.account_id).ended_at is None
+    if suspension.outcome is Outcome.RESUMED and has_plan:
+        move(session, invoice, at)
+    elif suspension.outcome is not None:
+        # Closed; or resumed and then closed, so that there is no next invoice to move to.
+        write_off(invoice, at)
+    elif attempt.rung == last_rung(terms) and terms.ladder_end is LadderEnd.KEEP:
+        write_off(invoice, at)
+    elif attempt.rung is not None:
+        attempt.rung_at = next_rung_at(terms, attempt.rung, at)
+        _announce(session, invoice, attempt, attempt.rung, terms, at)
+
+
+def _announce(
+    session: Session,
+    invoice: InvoiceRow,
+    attempt: AttemptRow,
+    rung: int,
+    terms: Terms,
+    at: datetime,
+) -> None:
+    # The first decline is followed by a mail a day later; the last one by the mail about the close.
+    if not 1 <= rung <= final_notice_rung(terms):
+        return
+    is_final = rung == final_notice_rung(terms)
+    notices.enqueue(
+        session,
+        key=f"{invoice.act_id}:{invoice.billing_on}:declined:{rung}",
+        account_id=invoice.account_id,
+        kind=NoticeKind.FINAL_NOTICE if is_final else NoticeKind.DECLINED,
+        data={
+            **_facts(invoice, attempt),
+            "rung": rung,
+            "day": rung_day(terms, rung),
+            "decline_code": attempt.decline_code,
+            "next_on": _on(attempt.rung_at, terms),
+            "closes_on": _on(_closes_at(terms, rung, at), terms),
+        },
+        at=at,
+    )
+
+
+def _closes_at(terms: Terms, rung: int, taken_at: datetime) -> datetime | None:
+    """When the last rung is due as things stand, if an account is closed by it."""
+    if terms.ladder_end is not LadderEnd.CLOSE:
+        return None
+    while (next_at := next_rung_at(terms, rung, taken_at)) is not None:
+        rung, taken_at = rung + 1, next_at
+    return taken_at
+
+
+def _on(at: datetime | None, terms: Terms) -> str | None:
+    return local_date(at, terms.time_zone).isoformat() if at else None
+
+
+def _local_day(at: datetime | None, terms: Terms) -> str | None:
+    return local_date(at, terms.time_zone).isoformat() if at else None
+
+
+def _facts(invoice: InvoiceRow, attempt: AttemptRow) -> dict[str, object]:
+    return {
+        "billing_on": invoice.billing_on.isoformat(),
+        "amount_minor": invoice.amount_minor,
+        "currency": invoice.currency,
+        "last4": attempt.card_last4,
+    }

@@ -1,0 +1,1 @@
+"""The steps, on fakes that are held to the systems' own contracts."""

@@ -1,0 +1,1 @@
+"""Tests of the systems, mostly on both databases."""

@@ -1,0 +1,175 @@
+"""The contract of `Dni`, for the fake and for the real one on both databases."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from sqlalchemy import select
+
+from domain.messages import Count
+from domain.ports import Dni
+from systems.db import Database
+from systems.dni import SqlDni
+from systems.tables import CompanyRow
+from tests.fakes.dni import FakeDni
+from tests.systems.examples import (
+    ACCOUNT,
+    AT,
+    CLOSE,
+    LATER,
+    NEXT_PAUSE,
+    OTHER,
+    OTHER_KEY,
+    add_account,
+    step,
+)
+from tests.together import together
+
+
+@dataclass
+class World:
+    """The DNI system: one account with two companies, the second's script off, and another."""
+
+    dni: Dni
+    enabled: Callable[[str], list[bool]]
+
+
+@pytest.fixture(params=["fake", "sqlite", "postgresql"])
+def world(request: pytest.FixtureRequest) -> World:
+    if request.param == "fake":
+        dni = FakeDni()
+        dni.add(ACCOUNT, enabled=1, disabled=1)
+        dni.add(OTHER, enabled=2)
+        return World(dni, dni.is_enabled)
+    return _real_world(request.getfixturevalue(f"{request.param}_database"))
+
+
+def _real_world(database: Database) -> World:
+    dni = _real_dni(database)
+    return World(
+        dni, lambda account_id: [row.is_script_enabled for row in dni.companies(account_id)]
+    )
+
+
+def _real_dni(database: Database) -> SqlDni:
+    add_account(database)
+    add_account(database, OTHER_KEY)
+    with database.transaction() as session:
+        query = select(CompanyRow).where(
+            CompanyRow.account_id == ACCOUNT, CompanyRow.name == "Example Ortho"
+        )
+        session.scalars(query).one().is_script_enabled = False
+    return SqlDni(database)
+
+
+def test_scripts_are_disabled_and_enabled_again(world: World) -> None:
+    assert Count(count=2) == world.dni.disable_script(step())
+    assert [False, False] == world.enabled(ACCOUNT)
+    assert [True, True] == world.enabled(OTHER)
+
+    assert Count(count=1) == world.dni.enable_script(step(at=LATER))
+    assert [True, False] == world.enabled(ACCOUNT), "what was off before stays off"
+
+
+def test_steps_come_twice_and_answer_as_the_first_time(world: World) -> None:
+    assert [Count(count=2)] * 2 == [world.dni.disable_script(step(at=at)) for at in (AT, LATER)]
+    assert [Count(count=1)] * 2 == [world.dni.enable_script(step(at=at)) for at in (AT, LATER)]
+    assert [True, False] == world.enabled(ACCOUNT)
+
+
+def test_a_late_retry_does_not_disable_after_the_resume(world: World) -> None:
+    assert Count(count=0) == world.dni.enable_script(step())
+
+    assert Count(count=0) == world.dni.disable_script(step())
+
+    assert [True, False] == world.enabled(ACCOUNT)
+
+
+def test_a_script_that_another_act_disabled_stays_off(world: World) -> None:
+    world.dni.disable_script(step())
+
+    assert Count(count=0) == world.dni.enable_script(step(NEXT_PAUSE))
+
+    assert [False, False] == world.enabled(ACCOUNT)
+
+
+def test_the_snapshot_is_the_same_before_during_and_after_the_pause(world: World) -> None:
+    before = world.dni.snapshot(ACCOUNT)
+
+    world.dni.disable_script(step())
+    during = world.dni.snapshot(ACCOUNT)
+    world.dni.enable_script(step())
+    after = world.dni.snapshot(ACCOUNT)
+
+    assert before == during == after
+    assert [True, False] == sorted((entry["swaps"] for entry in after.values()), reverse=True)
+
+
+def test_steps_at_once_end_in_one_of_the_two_states(world: World) -> None:
+    answers = together(
+        *[lambda: world.dni.disable_script(step())] * 4,
+        *[lambda: world.dni.enable_script(step(NEXT_PAUSE))] * 4,
+    )
+    world.dni.enable_script(step())
+
+    assert [] == [answer for answer in answers if isinstance(answer, Exception)]
+    assert [True, False] == world.enabled(ACCOUNT)
+
+
+# --- what only the real one does -----------------------------------------------------------------
+
+
+@pytest.fixture
+def real(database: Database) -> SqlDni:
+    return _real_dni(database)
+
+
+def test_a_script_is_found_by_its_key(real: SqlDni) -> None:
+    company = real.companies(ACCOUNT)[0]
+
+    script = real.script(company.script_key)
+
+    assert script is not None
+    assert (ACCOUNT, company.company_id, True) == (
+        script.account_id,
+        script.company_id,
+        script.is_enabled,
+    )
+    assert 30 == script.swap_settings["cookie_days"]
+
+
+def test_an_unknown_key_is_nobodys(real: SqlDni) -> None:
+    assert real.script("no-such-key") is None
+
+
+def test_while_disabled_the_script_is_found_but_not_enabled(real: SqlDni) -> None:
+    real.disable_script(step())
+
+    script = real.script(real.companies(ACCOUNT)[0].script_key)
+
+    assert script is not None
+    assert not script.is_enabled
+
+
+def test_the_snapshot_shows_a_script_that_was_not_enabled_again(
+    database: Database, real: SqlDni
+) -> None:
+    before = real.snapshot(ACCOUNT)
+    real.disable_script(step())
+    real.enable_script(step())
+
+    # As a faulty resume would leave it.
+    with database.transaction() as session:
+        company = session.get_one(CompanyRow, real.companies(ACCOUNT)[0].company_id)
+        company.is_script_enabled = False
+
+    assert before != real.snapshot(ACCOUNT)
+
+
+def test_a_reopened_account_swaps_again_what_its_close_had_disabled(real: SqlDni) -> None:
+    real.disable_script(step(CLOSE))
+
+    for _ in range(2):
+        real.reopen(ACCOUNT, LATER)
+
+    assert [True, False] == [company.is_script_enabled for company in real.companies(ACCOUNT)]

@@ -1,0 +1,125 @@
+from typing import Any
+
+import pytest
+
+from systems.letters import WIDTH, Letters
+from systems.notices import Letter, NoticeKind, Text
+
+MONEY = {"amount_minor": 500, "currency": "USD", "last4": "4242"}
+DATES = {
+    "billing_on": "2026-01-31",
+    "resume_on": "2026-07-10",
+    "next_billing_on": "2026-07-31",
+    "next_fee_on": "2026-02-28",
+    "next_on": "2026-02-05",
+    "closes_on": "2026-02-25",
+}
+OTHERS: dict[str, Any] = {
+    "retained_numbers": 12,
+    "days_before": 14,
+    "rung": 2,
+    "day": 5,
+    "by": "administrator",
+    "requested_by": "USR1",
+}
+URL = "https://app.example.com/accounts/ACC1/pause"
+
+
+def _written(kind: NoticeKind, asked: str | None = "Dana", **data: Any) -> Text:
+    return Letters("https://app.example.com/").render(
+        Letter(
+            kind, "ACC1", "Brightside Dental", "Ada", asked, {**MONEY, **DATES, **OTHERS, **data}
+        )
+    )
+
+
+def _flat(text: Text) -> str:
+    return " ".join(text.text.split())
+
+
+@pytest.mark.parametrize("kind", NoticeKind)
+def test_every_kind_of_notice_has_words(kind: NoticeKind) -> None:
+    text = _written(kind)
+
+    assert "Brightside Dental" in text.subject
+    assert "\n" not in text.subject
+    assert text.text.startswith("Hello Ada,\n\n")
+    assert URL in text.text
+    assert WIDTH >= max(len(line) for line in text.text.splitlines() if URL not in line)
+    assert "None" not in text.text
+    assert "  " not in text.text.replace("\n  ", "\n")
+
+
+@pytest.mark.parametrize("kind", NoticeKind)
+def test_every_kind_can_do_without_what_may_be_missing(kind: NoticeKind) -> None:
+    optional = dict.fromkeys(("last4", "next_fee_on", "next_on", "closes_on", "requested_by"))
+
+    text = _written(kind, asked=None, **optional)
+
+    assert "None" not in text.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (NoticeKind.PAUSED, ["Dana has paused", "12 tracking numbers", "$5.00 a month"]),
+        (NoticeKind.PAUSED, ["28 February 2026", "10 July 2026", "close the account"]),
+        (NoticeKind.RECEIPT, ["$5.00", "31 January 2026", "ending in 4242"]),
+        (NoticeKind.DECLINED, ["reminder 2", "try again on 5 February", "closed then"]),
+        (NoticeKind.FINAL_NOTICE, ["last reminder", "25 February 2026", "released for good"]),
+        (NoticeKind.REMINDER, ["In 14 days", "10 July 2026", "31 July 2026", "4242"]),
+        (NoticeKind.REMINDER, ["resume now", "close the account"]),
+        (NoticeKind.RESUMED, ["Dana has resumed", "31 July 2026", "Nothing was charged"]),
+        (NoticeKind.CLOSED, ["Dana has closed", "released for good", "reopen"]),
+    ],
+)
+def test_a_mail_says_what_one_needs_to_act(kind: NoticeKind, said: list[str]) -> None:
+    text = _flat(_written(kind))
+
+    for words in said:
+        assert words in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "by", "said"),
+    [
+        (NoticeKind.RESUMED, "planned", "has resumed as planned"),
+        (NoticeKind.RESUMED, "operator", "An operator has resumed"),
+        (NoticeKind.CLOSED, "ladder", "a fee stayed unpaid"),
+        (NoticeKind.CLOSED, "operator", "An operator has closed"),
+    ],
+)
+def test_a_mail_says_who_it_was(kind: NoticeKind, by: str, said: str) -> None:
+    assert said in _flat(_written(kind, asked=None, by=by))
+
+
+def test_the_lines_of_the_next_invoice_are_named() -> None:
+    lines = [
+        {"kind": "remaining_days", "amount_minor": 1_234},
+        {"kind": "unpaid_fee", "amount_minor": 500, "billing_on": "2026-05-31"},
+        {"kind": "unpaid_fee", "amount_minor": 500},
+    ]
+
+    text = _flat(_written(NoticeKind.RESUMED, lines=lines))
+
+    assert "$12.34 for the remaining days" in text
+    assert "$5.00 for the unpaid fee of 31 May 2026" in text
+    assert "$5.00 for an unpaid fee" in text
+
+
+def test_a_kept_account_is_not_threatened_with_a_close() -> None:
+    text = _flat(_written(NoticeKind.FINAL_NOTICE, closes_on=None))
+
+    assert "stays paused" in text
+    assert "released" not in text
+
+
+def test_a_name_cannot_break_the_subject() -> None:
+    letter = Letter(
+        NoticeKind.CLOSED, "ACC1", "Evil\nBcc: x@y.example", "Ada", None, {"by": "operator"}
+    )
+
+    text = Letters().render(letter)
+
+    assert "Evil Bcc: x@y.example is closed" == text.subject
+    assert "the page “Pause” of your account" in _flat(text)

@@ -1,0 +1,152 @@
+"""Everything that can be configured, read once from the environment and validated at the start.
+
+Temporal's own variables (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_API_KEY`,
+`TEMPORAL_TLS_*`) are read by the SDK's `envconfig`. `docs/settings.md` lists every field.
+"""
+
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from domain.states import LadderEnd
+from domain.terms import Offer
+
+DEFAULTS = Offer()
+
+
+class SettingsError(Exception):
+    """The environment holds a value that cannot be used; the message says which and why."""
+
+
+class Settings(BaseSettings):
+    """One frozen object; `Settings.load()` reads it. Secrets have no defaults."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ACCOUNT_PAUSE_", frozen=True, extra="ignore", populate_by_name=True
+    )
+
+    state_dir: Path = Field(
+        default=Path(".account-pause"),
+        description="Where the embedded databases, mails and logs of a local stack are kept.",
+    )
+    database_url: str = Field(
+        default="",
+        validation_alias="DATABASE_URL",
+        description="SQLAlchemy URL of SQLite or PostgreSQL; empty: a SQLite file in `state_dir`.",
+    )
+    gateway_url: str = Field(
+        default="",
+        description="Database of the embedded card gateway; empty: a SQLite file in `state_dir`.",
+    )
+    smtp_url: str = Field(
+        default="",
+        validation_alias="SMTP_URL",
+        description="smtp://user:password@host:port; empty: mails are files in `state_dir`.",
+    )
+
+    terms_version: str = Field(
+        default=DEFAULTS.version, description="The name of the terms on offer."
+    )
+    fee_minor: int = Field(default=DEFAULTS.fee_minor, ge=1, description="Monthly fee, in cents.")
+    max_numbers: int = Field(
+        default=DEFAULTS.max_numbers, ge=0, description="How many numbers a pause keeps at most."
+    )
+    months: int = Field(
+        default=DEFAULTS.months, ge=1, le=24, description="How many months a pause lasts at most."
+    )
+    drain_minutes: int = Field(
+        default=DEFAULTS.drain_minutes,
+        ge=0,
+        le=1440,
+        description="Minutes during which calls are still routed after the pause.",
+    )
+    ladder_days: tuple[int, ...] = Field(
+        default=DEFAULTS.ladder_days,
+        description="Days after a decline on which the fee is tried again, as a JSON list.",
+    )
+    last_attempt_day: int = Field(
+        default=DEFAULTS.last_attempt_day, description="Day of the last attempt after a decline."
+    )
+    ladder_end: LadderEnd = Field(
+        default=DEFAULTS.ladder_end,
+        description="After the last attempt: `close` the account or `keep` it, fee written off.",
+    )
+    reminder_days: tuple[int, ...] = Field(
+        default=DEFAULTS.reminder_days,
+        description="Days before a planned resume on which to remind, as a JSON list.",
+    )
+
+    worker_slots: int = Field(
+        default=20, ge=1, le=500, description="Activities, threads and connections of one worker."
+    )
+    cached_workflows: int = Field(
+        default=2000, ge=0, description="Pauses that one worker keeps in memory."
+    )
+    shutdown_seconds: int = Field(
+        default=30, ge=0, description="How long a stopping worker lets running activities finish."
+    )
+    job_seconds: float = Field(
+        default=2.0, gt=0, description="Seconds between two runs of the mail and invoice jobs."
+    )
+
+    @model_validator(mode="after")
+    def _ladder_climbs(self) -> Self:
+        days = (0, *self.ladder_days, self.last_attempt_day)
+        if any(later <= earlier for earlier, later in pairwise(days)):
+            raise ValueError("the ladder's days must rise, and the last attempt be the latest")
+        return self
+
+    @classmethod
+    def load(cls) -> Self:
+        """The settings as the environment has them.
+
+        Raises:
+            SettingsError: naming the variables that cannot be used.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(map(str, problem['loc'])) or 'settings'}: {problem['msg']}"
+                for problem in error.errors()
+            )
+            raise SettingsError(f"The settings cannot be used: {problems}") from None
+
+    @property
+    def database(self) -> str:
+        """The product's database, as an SQLAlchemy URL."""
+        return self.database_url or f"sqlite:///{self.state_dir / 'account-pause.db'}"
+
+    @property
+    def gateway(self) -> str:
+        """The embedded gateway's database, as an SQLAlchemy URL."""
+        return self.gateway_url or f"sqlite:///{self.state_dir / 'sandbox-gateway.db'}"
+
+    @property
+    def mail_dir(self) -> Path:
+        """Where mails go as files when there is no SMTP server."""
+        return self.state_dir / "mails"
+
+    @property
+    def offer(self) -> Offer:
+        """What the company offers to a pause that begins now."""
+        return Offer(
+            version=self.terms_version,
+            fee_minor=self.fee_minor,
+            max_numbers=self.max_numbers,
+            months=self.months,
+            drain_minutes=self.drain_minutes,
+            ladder_days=self.ladder_days,
+            last_attempt_day=self.last_attempt_day,
+            ladder_end=self.ladder_end,
+            reminder_days=self.reminder_days,
+        )
+
+    @property
+    def graceful_shutdown(self) -> timedelta:
+        """`shutdown_seconds` as the SDK takes it."""
+        return timedelta(seconds=self.shutdown_seconds)

@@ -1,0 +1,394 @@
+"""The typed client of pauses, and the only caller of Temporal's client.
+
+Every method answers with a `Status` or raises an error of `domain/errors.py`; nothing of Temporal
+reaches the caller. All of them may be repeated, at once or months later, with one effect and a true
+answer (R15): what has ended is answered from the database, since histories are kept for a day.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from uuid import uuid4
+
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain import names
+from domain.errors import Code, Rejected, Transient
+from domain.ids import Prefix, make_id
+from domain.messages import (
+    ChangeResumeDateRequest,
+    CloseInput,
+    CloseRequest,
+    Message,
+    PauseInput,
+    PauseRequest,
+    ResumeRequest,
+    Status,
+)
+from domain.policy import check_administrator, check_confirmed
+from domain.ports import Accounts, Act
+from domain.states import AccountStatus, ActKind, PauseState
+from starter.listing import Attention, attention
+from workflows.account_close import AccountClose
+from workflows.account_pause import AccountPause
+from workflows.view import search_attributes
+
+# A run that is ending takes a few steps; what was asked for meanwhile waits for it.
+ROUNDS_FOR_AN_ENDING_RUN = 5
+
+# A worker answers a query in milliseconds; without one nobody ever does.
+QUERY_TIMEOUT = timedelta(seconds=8)
+
+# How long a caller waits for a run to answer. The server keeps the request; it may be repeated.
+ANSWER_SECONDS = 60
+
+
+class PauseClient:
+    """Starts, ends and changes pauses."""
+
+    def __init__(self, temporal: Client, accounts: Accounts) -> None:
+        """`temporal` must use the pydantic data converter (see `starter/connect.py`)."""
+        self._temporal = temporal
+        self._accounts = accounts
+
+    async def pause(
+        self,
+        account_id: str,
+        requested_by: str,
+        *,
+        resume_on: date | None = None,
+        terms_version: str | None = None,
+        pause_id: str | None = None,
+    ) -> Status:
+        """Pause the account; answers when the pause is in effect, in one round trip.
+
+        Give the same `pause_id` again to repeat the request safely.
+
+        Raises:
+            Rejected: with the code of the rule that refused; nothing has changed then.
+            Transient: Temporal is away. The pause may or may not have begun: ask again.
+        """
+        self._check_administrator(account_id, requested_by)
+        known = self._accounts.act(pause_id) if pause_id else None
+        if known is not None and known.ended_at is not None:
+            return known.status()
+        request = PauseInput(
+            account_id=account_id,
+            requested_by=requested_by,
+            pause_id=pause_id or make_id(Prefix.PAUSE, uuid4()),
+            resume_on=resume_on,
+            terms_version=terms_version,
+        )
+        for _ in range(ROUNDS_FOR_AN_ENDING_RUN):
+            try:
+                return _or_refusal(await self._start_and_wait(request))
+            except Rejected as error:
+                if error.code is not Code.RUN_IS_ENDING:
+                    raise
+            await self._until_ended(names.pause_workflow_id(account_id))
+        raise Transient(f"the last pause of account {account_id} does not come to its end")
+
+    async def resume(
+        self,
+        account_id: str,
+        requested_by: str,
+        *,
+        pause_id: str | None = None,
+        requested_at: datetime | None = None,
+        wait: timedelta = timedelta(seconds=30),
+    ) -> Status:
+        """Resume the account; answers when it is back, or after `wait` with how far it is.
+
+        `requested_at` is when the administrator asked, and what counts for the fee (R10).
+
+        Raises:
+            Rejected: `not_an_administrator`, `account_not_paused`, `pause_not_found`.
+            Transient: Temporal is away: ask again, with the same `requested_at`.
+        """
+        self._check_administrator(account_id, requested_by)
+        act = self._pause_meant(account_id, pause_id)
+        if act.ended_at is not None:
+            return act.status()
+        request = ResumeRequest(
+            requested_by=requested_by,
+            requested_at=requested_at or datetime.now(UTC),
+            pause_id=act.act_id,
+        )
+        handle = self._handle(act)
+        with _translated():
+            await self._signal(handle, names.RESUME, request)
+        return await self._ended_or_current(handle, act, wait)
+
+    async def change_resume_date(
+        self,
+        account_id: str,
+        requested_by: str,
+        resume_on: date | None,
+        *,
+        pause_id: str | None = None,
+    ) -> Status:
+        """Move the planned resume to `resume_on`, or with None back to the latest date.
+
+        Raises:
+            Rejected: `invalid_resume_date`, `account_not_paused`, `not_an_administrator`.
+        """
+        self._check_administrator(account_id, requested_by)
+        act = self._pause_meant(account_id, pause_id)
+        if act.ended_at is not None:
+            raise _not_paused(account_id, act)
+        request = ChangeResumeDateRequest(
+            requested_by=requested_by, resume_on=resume_on, pause_id=act.act_id
+        )
+        return await _answer(
+            self._handle(act).execute_update(names.CHANGE_RESUME_DATE, request, result_type=Status)
+        )
+
+    async def close(
+        self,
+        account_id: str,
+        requested_by: str,
+        confirm: str,
+        *,
+        requested_at: datetime | None = None,
+    ) -> Status:
+        """Close the account, paused or active; its numbers are released for good.
+
+        Raises:
+            Rejected: `validation_failed` unless `confirm` is the word `CLOSE`;
+                `not_an_administrator`.
+        """
+        self._check_administrator(account_id, requested_by)
+        check_confirmed(account_id, confirm)
+        for _ in range(ROUNDS_FOR_AN_ENDING_RUN):
+            act = self._accounts.last_act(account_id)
+            try:
+                if act is not None and act.state is PauseState.CLOSED and self._is_closed(act):
+                    return act.status()
+                if act is not None and act.ended_at is None and act.kind is ActKind.PAUSE:
+                    request = CloseRequest(
+                        requested_by=requested_by,
+                        confirm=confirm,
+                        requested_at=requested_at,
+                        pause_id=act.act_id,
+                    )
+                    return await _answer(
+                        self._handle(act).execute_update(names.CLOSE, request, result_type=Status)
+                    )
+                close_id = _open_close(act) or make_id(Prefix.CLOSE, uuid4())
+                return _or_refusal(await self._close_active(account_id, requested_by, close_id))
+            except Rejected as error:
+                if error.code is not Code.RUN_IS_ENDING:
+                    raise
+            await self._until_ended(names.pause_workflow_id(account_id))
+        raise Transient(f"the last pause of account {account_id} does not come to its end")
+
+    async def payment_method_updated(self, account_id: str) -> None:
+        """Tell a running pause that a new card is on file; nothing happens without one."""
+        act = self._accounts.open_act(account_id)
+        if act is not None and act.kind is ActKind.PAUSE:
+            with _translated():
+                await self._signal(self._handle(act), names.PAYMENT_METHOD_UPDATED)
+
+    async def retry(self, account_id: str) -> None:
+        """Let the steps that wait for an operator go on.
+
+        Raises:
+            Rejected: `pause_not_found` when nothing is running for the account.
+        """
+        act = self._accounts.open_act(account_id)
+        if act is None:
+            raise Rejected(Code.PAUSE_NOT_FOUND, f"Nothing is running for account {account_id}.")
+        with _translated():
+            await self._signal(self._handle(act), names.RETRY)
+
+    async def status(self, account_id: str) -> Status:
+        """Where the account's open pause or close stands, else how the last one ended.
+
+        Raises:
+            Rejected: `account_not_found`, `pause_not_found` when there never was one.
+            Transient: the run exists and no worker answers for it.
+        """
+        self._accounts.account(account_id)
+        act = self._accounts.open_act(account_id) or self._accounts.last_act(account_id)
+        if act is None:
+            raise Rejected(Code.PAUSE_NOT_FOUND, f"Account {account_id} was never paused.")
+        return act.status() if act.ended_at else await self._current(act)
+
+    async def attention(self) -> dict[str, Attention]:
+        """The accounts whose open pause or close is past due or waits for an operator, by id."""
+        with _translated():
+            return await attention(self._temporal)
+
+    # --- how -------------------------------------------------------------------------------------
+
+    async def _start_and_wait(self, request: PauseInput) -> Status:
+        account_id, pause_id = request.account_id, request.pause_id or ""
+        start = WithStartWorkflowOperation(
+            AccountPause.run,
+            request,
+            id=names.pause_workflow_id(account_id),
+            task_queue=names.TASK_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            search_attributes=_attributes(account_id, pause_id, PauseState.PAUSING),
+            static_summary=f"pause of {account_id}",
+            static_details=f"Asked for by {request.requested_by}. Send `resume` to end it.",
+        )
+        return await _answer(
+            self._temporal.execute_update_with_start_workflow(
+                names.PAUSE,
+                PauseRequest(pause_id=pause_id),
+                result_type=Status,
+                start_workflow_operation=start,
+                id=pause_id,
+            )
+        )
+
+    async def _close_active(self, account_id: str, requested_by: str, close_id: str) -> Status:
+        start = WithStartWorkflowOperation(
+            AccountClose.run,
+            CloseInput(account_id=account_id, requested_by=requested_by, close_id=close_id),
+            id=names.close_workflow_id(account_id),
+            task_queue=names.TASK_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            search_attributes=_attributes(account_id, close_id, PauseState.CLOSING),
+            static_summary=f"close of {account_id}",
+            static_details=f"Close {close_id} of account {account_id}, asked for by"
+            f" {requested_by}. It cannot be undone.",
+        )
+        return await _answer(
+            self._temporal.execute_update_with_start_workflow(
+                names.CLOSE, Message(), result_type=Status, start_workflow_operation=start
+            )
+        )
+
+    def _is_closed(self, act: Act) -> bool:
+        return self._accounts.account(act.account_id).status is AccountStatus.CLOSED
+
+    def _check_administrator(self, account_id: str, user_id: str) -> None:
+        self._accounts.account(account_id)
+        check_administrator(account_id, self._accounts.role(account_id, user_id))
+
+    def _pause_meant(self, account_id: str, pause_id: str | None) -> Act:
+        act = self._accounts.act(pause_id) if pause_id else self._accounts.last_act(account_id)
+        if act is None and pause_id is None:
+            raise Rejected(Code.ACCOUNT_NOT_PAUSED, f"Account {account_id} is not paused.")
+        if act is None or act.account_id != account_id:
+            raise Rejected(Code.PAUSE_NOT_FOUND, f"Account {account_id} has no pause {pause_id}.")
+        if act.kind is not ActKind.PAUSE:
+            raise _not_paused(account_id, act)
+        return act
+
+    def _handle(self, act: Act) -> WorkflowHandle[AccountPause, Status]:
+        is_pause = act.kind is ActKind.PAUSE
+        workflow_id = names.pause_workflow_id if is_pause else names.close_workflow_id
+        return self._temporal.get_workflow_handle_for(AccountPause.run, workflow_id(act.account_id))
+
+    async def _signal(
+        self, handle: WorkflowHandle[AccountPause, Status], name: str, *args: ResumeRequest
+    ) -> None:
+        try:
+            await handle.signal(name, args=args)
+        except RPCError as error:
+            # The run has ended since the database was asked: a repeat, with nothing left to do.
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+
+    async def _ended_or_current(
+        self, handle: WorkflowHandle[AccountPause, Status], act: Act, wait: timedelta
+    ) -> Status:
+        try:
+            async with asyncio.timeout(wait.total_seconds()):
+                return await self._result(handle, act)
+        except TimeoutError:
+            pass
+        try:
+            return await self._current(act)
+        except Transient:
+            # No worker is there to say how far it is; the request is kept all the same.
+            return (self._accounts.act(act.act_id) or act).status()
+
+    async def _result(self, handle: WorkflowHandle[AccountPause, Status], act: Act) -> Status:
+        try:
+            with _translated():
+                return await handle.result()
+        except (WorkflowFailureError, Rejected):
+            # Cancelled by an operator, or gone from Temporal: the database knows how it ended.
+            return (self._accounts.act(act.act_id) or act).status()
+
+    async def _current(self, act: Act) -> Status:
+        with _translated():
+            return await self._handle(act).query(AccountPause.status, rpc_timeout=QUERY_TIMEOUT)
+
+    async def _until_ended(self, workflow_id: str) -> None:
+        handle = self._temporal.get_workflow_handle(workflow_id)
+        try:
+            with _translated():
+                await handle.result()
+        except (WorkflowFailureError, Rejected):
+            return
+
+
+def _attributes(account_id: str, act_id: str, state: PauseState) -> TypedSearchAttributes:
+    status = Status(pause_id=act_id, account_id=account_id, state=state)
+    return TypedSearchAttributes(search_attributes(status))
+
+
+def _or_refusal(status: Status) -> Status:
+    if status.refusal is not None:
+        refusal = status.refusal
+        raise Rejected(Code(refusal.code), refusal.message, **refusal.figures)
+    return status
+
+
+def _not_paused(account_id: str, act: Act) -> Rejected:
+    when = f" since {act.ended_at:%Y-%m-%d}" if act.ended_at else ""
+    return Rejected(
+        Code.ACCOUNT_NOT_PAUSED, f"Account {account_id} is not paused: {act.state}{when}."
+    )
+
+
+def _open_close(act: Act | None) -> str | None:
+    is_open_close = act is not None and act.ended_at is None and act.kind is ActKind.CLOSE
+    return act.act_id if act is not None and is_open_close else None
+
+
+async def _answer(call: Awaitable[Status]) -> Status:
+    with _translated():
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await call
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except WorkflowUpdateFailedError as error:
+        raise _rejection_of(error.cause) from error
+    except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+        raise Transient(
+            "no worker answered in time: is one running? The request stands; asking again is safe"
+        ) from error
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise Rejected(Code.RUN_IS_ENDING, "That run has just ended.") from error
+        if error.status in (RPCStatusCode.CANCELLED, RPCStatusCode.DEADLINE_EXCEEDED):
+            raise Transient("no worker answered in time; ask again") from error
+        raise Transient(f"Temporal did not answer: {error.status.name}") from error
+
+
+def _rejection_of(cause: BaseException | None) -> Exception:
+    if isinstance(cause, ApplicationError) and cause.type in set(Code):
+        details = cause.details[0] if cause.details else {}
+        return Rejected(Code(cause.type), cause.message, **details)
+    return Transient(f"the request was not accepted: {cause}")

@@ -1,0 +1,35 @@
+"""Connecting to Temporal by its standard environment variables."""
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+
+LOCAL_ADDRESS = "127.0.0.1:7233"
+
+
+async def connect(
+    address: str | None = None, identity: str | None = None, *, lazy: bool = False
+) -> Client:
+    """A client of the Temporal service that `TEMPORAL_ADDRESS` and its like name.
+
+    `address` overrides it. Without either it is the local stack's. A `lazy` client connects when it
+    is used first, if ever.
+
+    Raises:
+        RuntimeError: nothing answers there.
+    """
+    config = ClientConfig.load_client_connect_config()
+    config["target_host"] = address or config.get("target_host") or LOCAL_ADDRESS
+    return await Client.connect(
+        **config, identity=identity, lazy=lazy, data_converter=pydantic_data_converter
+    )
+
+
+def configured_address() -> str | None:
+    """The service that `TEMPORAL_ADDRESS`, or the profile of Temporal's own tools, names."""
+    return ClientConfig.load_client_connect_config().get("target_host")
+
+
+def configured_namespace() -> str:
+    """The namespace that `TEMPORAL_NAMESPACE`, or the profile of Temporal's own tools, names."""
+    return ClientConfig.load_client_connect_config().get("namespace") or "default"

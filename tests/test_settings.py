@@ -1,0 +1,62 @@
+"""Settings are validated once, and what is wrong is told by name."""
+
+from pathlib import Path
+
+import pytest
+
+from domain.terms import Offer
+from settings import Settings, SettingsError
+
+
+def test_without_any_variable_everything_is_embedded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    settings = Settings.load()
+
+    assert settings.database == "sqlite:///.account-pause/account-pause.db"
+    assert settings.gateway == "sqlite:///.account-pause/sandbox-gateway.db"
+    assert settings.mail_dir == Path(".account-pause/mails")
+    assert settings.offer == Offer()
+
+
+def test_variables_override_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql+psycopg://db/pause")
+    monkeypatch.setenv("ACCOUNT_PAUSE_FEE_MINOR", "700")
+    monkeypatch.setenv("ACCOUNT_PAUSE_REMINDER_DAYS", "[7, 1]")
+
+    settings = Settings.load()
+
+    assert settings.database == "postgresql+psycopg://db/pause"
+    assert settings.offer.fee_minor == 700
+    assert settings.offer.reminder_days == (7, 1)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ACCOUNT_PAUSE_FEE_MINOR", "five dollars"),
+        ("ACCOUNT_PAUSE_FEE_MINOR", "0"),
+        ("ACCOUNT_PAUSE_WORKER_SLOTS", "0"),
+        ("ACCOUNT_PAUSE_LADDER_END", "shrug"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_told_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(SettingsError, match=variable.removeprefix("ACCOUNT_PAUSE_").lower()):
+        Settings.load()
+
+
+def test_a_ladder_must_climb(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCOUNT_PAUSE_LADDER_DAYS", "[1, 5, 30]")
+
+    with pytest.raises(SettingsError, match="rise"):
+        Settings.load()
+
+
+def test_settings_cannot_be_changed_afterwards() -> None:
+    settings = Settings.load()
+
+    with pytest.raises(ValueError, match="frozen"):
+        settings.fee_minor = 1  # type: ignore[misc]

@@ -1,0 +1,1 @@
+"""The workflows on the real server, with the real systems."""

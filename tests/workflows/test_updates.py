@@ -1,0 +1,44 @@
+"""Updates that make no sense are answered, never fatal."""
+
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowUpdateFailedError
+
+from domain import names
+from domain.states import PauseState
+from tests.workflows.stage import Stage
+
+
+@pytest.mark.parametrize("update", [names.PAUSE, names.CHANGE_RESUME_DATE, names.CLOSE])
+@pytest.mark.parametrize(
+    "payload",
+    ["close please", 5, [], None, {"requested_by": ["x"], "pause_id": 5}],
+    ids=["text", "number", "list", "null", "wrong types"],
+)
+async def test_an_update_that_makes_no_sense_is_refused_and_the_pause_goes_on(
+    stage: Stage, update: str, payload: Any
+) -> None:
+    async with stage.worker():
+        handle = await stage.paused()
+        with pytest.raises(WorkflowUpdateFailedError):
+            await handle.execute_update(update, payload)
+        status = await stage.current(handle)
+
+    assert status.state is PauseState.PAUSED
+
+
+async def test_a_time_without_an_offset_is_refused(stage: Stage) -> None:
+    request = {
+        "requested_by": stage.administrator,
+        "confirm": "CLOSE",
+        "requested_at": "2026-01-01T09:00:00",
+    }
+    async with stage.worker():
+        handle = await stage.paused()
+        with pytest.raises(WorkflowUpdateFailedError):
+            await handle.execute_update(names.CLOSE, request)
+        await handle.signal(names.RESUME, {"requested_at": "2026-01-01T09:00:00"})
+        status = await stage.current(handle)
+
+    assert status.state is PauseState.PAUSED

@@ -1,0 +1,177 @@
+"""The worker process: settings to systems to activities to Temporal's `Worker`. Wiring only.
+
+`python worker.py` runs it until SIGTERM or Ctrl-C; what is running then may finish first.
+"""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.workflow import SandboxImportNotificationPolicy
+
+from activities.access import AccessActivities
+from activities.accounts import AccountActivities
+from activities.billing import BillingActivities
+from activities.dni import DniActivities
+from activities.numbers import NumberActivities
+from domain.names import TASK_QUEUE
+from domain.ports import Access, Accounts, Billing, Dni, Numbers
+from domain.terms import Offer
+from settings import Settings, SettingsError
+from starter.connect import connect
+from systems.jobs import Jobs
+from systems.letters import Letters
+from systems.mailers import FileMailer, SmtpMailer
+from systems.migrate import is_current
+from systems.notices import Relay
+from systems.wiring import open_systems
+from workflows.account_close import AccountClose
+from workflows.account_pause import AccountPause
+
+log = logging.getLogger("account_pause.worker")
+
+# Both stand in every event that a worker writes, so they are short.
+IDENTITY = "w"
+BUILD_ID = "1"
+
+RECONNECT_SECONDS = 2.0
+
+
+def activities(
+    accounts: Accounts, numbers: Numbers, dni: Dni, access: Access, billing: Billing, offer: Offer
+) -> list[Callable[..., Any]]:
+    """All steps, on these systems."""
+    steps = (
+        AccountActivities(accounts, numbers, dni, billing, offer),
+        NumberActivities(numbers),
+        DniActivities(dni),
+        AccessActivities(access),
+        BillingActivities(billing, accounts),
+    )
+    return [
+        getattr(owner, name)
+        for owner in steps
+        for name in dir(owner)
+        if hasattr(getattr(owner, name), "__temporal_activity_definition")
+    ]
+
+
+def build_worker(
+    client: Client,
+    steps: list[Callable[..., Any]],
+    executor: ThreadPoolExecutor,
+    *,
+    slots: int,
+    cached_workflows: int,
+    graceful_shutdown: timedelta,
+) -> Worker:
+    """A worker that runs at most `slots` steps at once, on as many threads of `executor`.
+
+    The sandbox is on, and a module that slips into it without being passed through on purpose
+    fails the build rather than costing every pause its import.
+    """
+    restrictions = replace(
+        SandboxRestrictions.default,
+        import_notification_policy=SandboxImportNotificationPolicy.WARN_ON_DYNAMIC_IMPORT
+        | SandboxImportNotificationPolicy.RAISE_ON_UNINTENTIONAL_PASSTHROUGH,
+    )
+    return Worker(
+        client,
+        task_queue=TASK_QUEUE,
+        workflows=[AccountPause, AccountClose],
+        activities=steps,
+        activity_executor=executor,
+        max_concurrent_activities=slots,
+        max_cached_workflows=cached_workflows,
+        graceful_shutdown_timeout=graceful_shutdown,
+        workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+        identity=IDENTITY,
+        build_id=BUILD_ID,
+    )
+
+
+async def main(settings: Settings, stop: asyncio.Event) -> None:
+    """Run until `stop` is set.
+
+    Raises:
+        SystemExit: the database is not migrated; the message says how to do it.
+    """
+    systems = open_systems(settings.database, settings.gateway, settings.worker_slots)
+    if not is_current(systems.engine):
+        sys.exit("The database is not up to date: run `account-pause migrate`, then start again.")
+    mailer = SmtpMailer(settings.smtp_url) if settings.smtp_url else FileMailer(settings.mail_dir)
+    jobs = Jobs(systems.billing, Relay(systems.db, mailer, Letters().render))
+    client = await _connect_or_stop(stop)
+    if client is None:
+        return
+    steps = activities(
+        systems.accounts,
+        systems.numbers,
+        systems.dni,
+        systems.access,
+        systems.billing,
+        settings.offer,
+    )
+    with ThreadPoolExecutor(settings.worker_slots) as executor:
+        worker = build_worker(
+            client,
+            steps,
+            executor,
+            slots=settings.worker_slots,
+            cached_workflows=settings.cached_workflows,
+            graceful_shutdown=settings.graceful_shutdown,
+        )
+        async with worker:
+            log.info(
+                "ready: task queue %s on %s", TASK_QUEUE, client.service_client.config.target_host
+            )
+            await _run_jobs(jobs, settings.job_seconds, stop)
+    log.info("stopped")
+
+
+async def _connect_or_stop(stop: asyncio.Event) -> Client | None:
+    while not stop.is_set():
+        try:
+            return await connect(identity=IDENTITY)
+        except RuntimeError as error:
+            log.warning("waiting for Temporal: %s", error)
+            await _sleep_unless_stopped(stop, RECONNECT_SECONDS)
+    return None
+
+
+async def _run_jobs(jobs: Jobs, seconds: float, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        await asyncio.to_thread(jobs.run_once, datetime.now(UTC))
+        await _sleep_unless_stopped(stop, seconds)
+
+
+async def _sleep_unless_stopped(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+async def _run_until_signalled(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(wanted, stop.set)
+    await main(settings, stop)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        asyncio.run(_run_until_signalled(Settings.load()))
+    except SettingsError as error:
+        sys.exit(str(error))

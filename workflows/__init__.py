@@ -1,0 +1,1 @@
+"""The deterministic story of a pause and of a close."""

@@ -1,0 +1,88 @@
+"""Reading what callers send: strictly where they wait for an answer, leniently elsewhere."""
+
+from typing import Any
+from uuid import UUID
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic import ValidationError
+
+    from domain.errors import Code, Rejected
+    from domain.ids import Prefix, checked_id, make_id
+    from domain.messages import CloseInput, CloseRequest, PauseInput, ResumeRequest
+    from domain.policy import check_confirmed
+    from workflows.steps import code_of, figures_of, message_of
+
+
+def parse_pause_input(request: Any, uuid: UUID) -> PauseInput | ApplicationError:
+    """The input of `AccountPause` with its `pause_id` filled in from `uuid` where it is missing.
+
+    Not an input at all: the failure, `validation_failed`, with which the run ends at once.
+    """
+    try:
+        parsed = PauseInput.model_validate(request)
+        pause_id = checked_id(Prefix.PAUSE, parsed.pause_id or make_id(Prefix.PAUSE, uuid))
+    except (ValidationError, Rejected) as error:
+        return _unusable("AccountPause", error)
+    return parsed.model_copy(update={"pause_id": pause_id})
+
+
+def parse_close_input(request: Any, uuid: UUID) -> CloseInput | ApplicationError:
+    """The input of `AccountClose`, as `parse_pause_input` does it."""
+    try:
+        parsed = CloseInput.model_validate(request)
+        close_id = checked_id(Prefix.CLOSE, parsed.close_id or make_id(Prefix.CLOSE, uuid))
+    except (ValidationError, Rejected) as error:
+        return _unusable("AccountClose", error)
+    return parsed.model_copy(update={"close_id": close_id})
+
+
+def parse_resume(request: Any) -> ResumeRequest | None:
+    """The resume that was asked for; None when the payload makes no sense."""
+    try:
+        return ResumeRequest.model_validate({} if request is None else request)
+    except ValidationError:
+        return None
+
+
+def check_close(request: CloseRequest, account_id: str, pause_id: str) -> None:
+    """Let a confirmed close of this pause through.
+
+    Raises:
+        ApplicationError: `validation_failed`, or `pause_not_found` when another pause is meant.
+    """
+    if request.pause_id not in (None, pause_id):
+        raise rejection(Code.PAUSE_NOT_FOUND, f"Account {account_id} is paused by {pause_id}.")
+    try:
+        check_confirmed(account_id, request.confirm)
+    except Rejected as error:
+        raise rejection(error.code, error.message) from None
+
+
+def rejection(code: Code, message: str) -> ApplicationError:
+    """What a caller is told whose request a rule does not allow."""
+    return ApplicationError(message, type=code, non_retryable=True)
+
+
+def update_failure(error: ActivityError) -> ApplicationError:
+    """What a caller is told whose request an activity refused."""
+    code = code_of(error) or Code.UNAVAILABLE
+    return ApplicationError(
+        f"{message_of(error)}.", figures_of(error), type=code, non_retryable=True
+    )
+
+
+def _unusable(workflow_type: str, error: ValidationError | Rejected) -> ApplicationError:
+    if isinstance(error, Rejected):
+        return rejection(error.code, error.message)
+    # Names of fields and kinds of mistakes only: the values may be anything (R17).
+    problems = "; ".join(
+        f"{'.'.join(map(str, problem['loc'])) or 'input'}: {problem['type']}"
+        for problem in error.errors(include_input=False, include_url=False, include_context=False)
+    )
+    return rejection(
+        Code.VALIDATION_FAILED,
+        f"{workflow_type} takes one JSON object with account_id and requested_by; {problems}.",
+    )

@@ -8,10 +8,10 @@ PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check pins clean runtime-venv test-venv
+.PHONY: help run demo test check histories pins clean runtime-venv test-venv
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: runtime-venv ## Start the local stack
 	@$(BIN)/account-pause up
@@ -27,6 +27,9 @@ check: test-venv ## Lint, format, types and import rules
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+histories: test-venv ## Record the replay histories anew; only before the first release
+	@$(BIN)/python -m tests.replay.record
 
 # Keeps the pins that still fit; `make pins UPGRADE=--upgrade` moves all to their newest.
 UPGRADE ?=

@@ -45,6 +45,10 @@ BUILD_ID = "1"
 
 RECONNECT_SECONDS = 2.0
 
+# How long a pause waits for the worker that has it in memory before any other may take it up: what
+# a killed worker costs its pauses. A worker too busy for that long is worth a replay elsewhere.
+HAND_OVER = timedelta(seconds=5)
+
 
 def activities(
     accounts: Accounts, numbers: Numbers, dni: Dni, access: Access, billing: Billing, offer: Offer
@@ -93,6 +97,7 @@ def build_worker(
         max_concurrent_activities=slots,
         max_cached_workflows=cached_workflows,
         graceful_shutdown_timeout=graceful_shutdown,
+        sticky_queue_schedule_to_start_timeout=HAND_OVER,
         workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
         identity=IDENTITY,
         build_id=BUILD_ID,

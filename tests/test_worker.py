@@ -50,7 +50,6 @@ def test_a_worker_serves_until_it_is_told_to_stop(
 ) -> None:
     log = tmp_path / "worker.log"
     variables = {"DATABASE_URL": sqlite_url, "TEMPORAL_ADDRESS": temporal_server.address}
-    (tmp_path / ".account-pause").mkdir()
     with running(log, **variables) as process:
         until_logged(log, "ready")
         code = stopped(process)
@@ -62,7 +61,6 @@ def test_a_worker_serves_until_it_is_told_to_stop(
 def test_a_worker_waits_for_a_server_that_is_not_up_yet(sqlite_url: str, tmp_path: Path) -> None:
     log = tmp_path / "worker.log"
     address = f"127.0.0.1:{free_port()}"
-    (tmp_path / ".account-pause").mkdir()
     with running(log, DATABASE_URL=sqlite_url, TEMPORAL_ADDRESS=address) as process:
         until_logged(log, "waiting for Temporal")
         code = stopped(process)
@@ -74,7 +72,6 @@ def test_a_database_that_is_not_migrated_is_told_with_the_command_that_does_it(
     tmp_path: Path,
 ) -> None:
     log = tmp_path / "worker.log"
-    (tmp_path / ".account-pause").mkdir()
     with running(log, DATABASE_URL=f"sqlite:///{tmp_path / 'empty.db'}") as process:
         code = process.wait(WITHIN_SECONDS)
 

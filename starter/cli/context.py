@@ -1,0 +1,142 @@
+"""What a command works with: settings, systems, a client of Temporal, and who is asking."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+from temporalio.client import Client
+
+from domain.errors import Code, Rejected, Transient
+from domain.states import Role
+from settings import Settings
+from starter.backend import Backend
+from starter.cli.output import Output
+from starter.client import PauseClient
+from starter.connect import LOCAL_ADDRESS, configured_address, connect
+from starter.local.marker import running_stack
+from systems.account_views import AccountView
+from systems.migrate import is_current
+from systems.wiring import Systems, open_systems
+
+CONNECT_SECONDS = 5
+CONNECTIONS = 5
+
+
+@dataclass(frozen=True)
+class Context:
+    """One command's connections."""
+
+    settings: Settings
+    systems: Systems
+    client: Client
+    backend: Backend
+
+    def account(self, named: str) -> AccountView:
+        """The account with this id, or the only one whose name begins so.
+
+        Raises:
+            Rejected: `account_not_found`; `validation_failed` when several names begin so.
+        """
+        accounts = self.systems.accounts.accounts()
+        found = [each for each in accounts if each.account_id == named] or [
+            each for each in accounts if each.name.casefold().startswith(named.casefold())
+        ]
+        if not found:
+            raise Rejected(
+                Code.ACCOUNT_NOT_FOUND,
+                f"There is no account “{named}”, by id or by the beginning of its name;"
+                " `account-pause seed` lists the sample accounts.",
+            )
+        if len(found) > 1:
+            names = ", ".join(each.name for each in found)
+            raise Rejected(Code.VALIDATION_FAILED, f"“{named}” may be any of: {names}.")
+        return found[0]
+
+    def requester(self, account: AccountView, named: str | None, output: Output) -> str:
+        """The user in whose name the command acts: the one named, else the first administrator.
+
+        Raises:
+            Rejected: `not_an_administrator` when nobody is named and the account has none.
+        """
+        if named is not None:
+            return named
+        users = self.systems.accounts.users(account.account_id)
+        administrator = next((user for user in users if user.role is Role.ADMIN), None)
+        if administrator is None:
+            raise Rejected(
+                Code.NOT_AN_ADMINISTRATOR,
+                f"Account {account.account_id} has no administrator; name one with --as.",
+            )
+        output.note(
+            f"As {administrator.name} ({administrator.user_id}), the first administrator of"
+            f" {account.name}; --as names another."
+        )
+        return administrator.user_id
+
+
+@asynccontextmanager
+async def opened(settings: Settings, *, needs_temporal: bool = True) -> AsyncIterator[Context]:
+    """The systems and, where it is needed, a connection to Temporal.
+
+    Raises:
+        Transient: something does not answer or is not set up; the message says what to do.
+    """
+    systems = _opened_systems(settings)
+    try:
+        _check_migrated(systems)
+        client = await connected(settings, lazy=not needs_temporal)
+        pauses = PauseClient(client, systems.accounts)
+        yield Context(settings, systems, client, Backend(systems, pauses, settings.offer))
+    finally:
+        systems.close()
+
+
+async def connected(settings: Settings, *, lazy: bool = False) -> Client:
+    """A client of the service that the environment names, else of the local stack.
+
+    Raises:
+        Transient: nothing answers there.
+    """
+    address = temporal_address(settings)
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            return await connect(address, lazy=lazy)
+    except (RuntimeError, TimeoutError):
+        raise Transient(
+            f"No Temporal service answers at {address}. Start the local stack with"
+            " `account-pause up`, or point TEMPORAL_ADDRESS to a service that runs."
+        ) from None
+
+
+def temporal_address(settings: Settings) -> str:
+    """Where commands look for Temporal."""
+    stack = running_stack(settings.state_dir)
+    running = stack.address if stack else None
+    return configured_address() or running or LOCAL_ADDRESS
+
+
+def _opened_systems(settings: Settings) -> Systems:
+    url = make_url(settings.database)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        raise Transient(
+            f"There is no database at {url.database} yet: `account-pause up` makes it with sample"
+            " data, `account-pause migrate` makes it alone."
+        )
+    # The embedded gateway keeps its own record there, also beside a database elsewhere.
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    return open_systems(settings.database, settings.gateway, CONNECTIONS)
+
+
+def _check_migrated(systems: Systems) -> None:
+    try:
+        is_migrated = is_current(systems.engine)
+    except SQLAlchemyError as error:
+        raise Transient(
+            f"The database does not answer ({type(error).__name__}); see DATABASE_URL."
+        ) from None
+    if not is_migrated:
+        raise Transient("The database is not up to date: run `account-pause migrate` first.")

@@ -1,0 +1,268 @@
+"""The commands of a pause: preview, pause, resume, change-date, close, status, list, retry."""
+
+from datetime import date
+from typing import Annotated
+
+import typer
+
+from domain.errors import Transient
+from domain.policy import CLOSE_CONFIRMATION
+from domain.states import PauseState
+from settings import Settings
+from starter.cli.app import AccountName, AsJson, AsUser, Yes, app, confirmed, run
+from starter.cli.context import Context, opened
+from starter.cli.output import Output
+from starter.cli.views import list_view, preview_view, status_view
+from systems.account_views import AccountView
+
+PANEL = "Pauses"
+
+
+ResumeOn = Annotated[
+    str | None,
+    typer.Option(
+        "--resume-on",
+        metavar="YYYY-MM-DD",
+        help="When the account comes back by itself; the latest date if left out.",
+        show_default=False,
+    ),
+]
+PauseId = Annotated[
+    str | None,
+    typer.Option(
+        "--pause-id",
+        metavar="PAUSE_ID",
+        help="Which pause is meant: makes the command safe to repeat.",
+        show_default=False,
+    ),
+]
+
+
+@app.command(rich_help_panel=PANEL)
+def preview(account: AccountName, resume_on: ResumeOn = None, as_json: AsJson = False) -> None:
+    """Show what a pause would do: what stops when, every fee, the reminders, the resume.
+
+    While the account is paused, show the course of that pause and what a resume now would cost.
+    """
+    output = Output(as_json=as_json)
+
+    async def work() -> None:
+        async with opened(Settings.load(), needs_temporal=False) as context:
+            found = context.account(account)
+            preview = context.backend.preview(found.account_id, resume_on=_date(resume_on))
+            output.result(preview, preview_view(preview, found.name))
+
+    run(work())
+
+
+@app.command(rich_help_panel=PANEL)
+def pause(
+    account: AccountName,
+    resume_on: ResumeOn = None,
+    reason: Annotated[
+        str | None,
+        typer.Option(help="Why, in your own words; kept in the audit only.", show_default=False),
+    ] = None,
+    pause_id: PauseId = None,
+    as_user: AsUser = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Pause an account: shows what will happen, asks, and waits until the pause is in effect.
+
+    Confirming accepts the terms that the preview names.
+    """
+    output = Output(as_json=as_json)
+
+    async def work() -> None:
+        async with opened(Settings.load()) as context:
+            found = context.account(account)
+            requested_by = context.requester(found, as_user, output)
+            _show_before(context, found, _date(resume_on), output)
+            confirmed(f"Pause {found.name} on these terms?", yes=yes, as_json=as_json)
+            with output.progress("Pausing"):
+                status = await context.backend.pause(
+                    found.account_id,
+                    requested_by,
+                    terms_version=context.settings.offer.version,
+                    resume_on=_date(resume_on),
+                    reason=reason,
+                    pause_id=pause_id,
+                )
+            output.result(status, status_view(status, found.name, found.time_zone))
+
+    run(work())
+
+
+@app.command(rich_help_panel=PANEL)
+def resume(
+    account: AccountName, pause_id: PauseId = None, as_user: AsUser = None, as_json: AsJson = False
+) -> None:
+    """Resume a paused account now; waits until everything is back. Safe to repeat."""
+    output = Output(as_json=as_json)
+
+    async def work() -> None:
+        async with opened(Settings.load()) as context:
+            found = context.account(account)
+            requested_by = context.requester(found, as_user, output)
+            with output.progress("Resuming"):
+                status = await context.backend.resume(
+                    found.account_id, requested_by, pause_id=pause_id
+                )
+            output.result(status, status_view(status, found.name, found.time_zone))
+
+    run(work())
+
+
+@app.command("change-date", rich_help_panel=PANEL)
+def change_date(
+    account: AccountName,
+    resume_on: Annotated[
+        str,
+        typer.Argument(metavar="DATE", help="YYYY-MM-DD, or `latest` to drop the chosen date."),
+    ],
+    pause_id: PauseId = None,
+    as_user: AsUser = None,
+    as_json: AsJson = False,
+) -> None:
+    """Move the day on which a paused account comes back by itself."""
+    output = Output(as_json=as_json)
+
+    async def work() -> None:
+        wanted = None if resume_on == "latest" else _date(resume_on)
+        async with opened(Settings.load()) as context:
+            found = context.account(account)
+            requested_by = context.requester(found, as_user, output)
+            status = await context.backend.change_resume_date(
+                found.account_id, requested_by, wanted, pause_id=pause_id
+            )
+            output.result(status, status_view(status, found.name, found.time_zone))
+
+    run(work())
+
+
+@app.command(rich_help_panel=PANEL)
+def close(
+    account: AccountName,
+    confirm: Annotated[
+        str | None,
+        typer.Option(
+            metavar=CLOSE_CONFIRMATION,
+            help=f"The word {CLOSE_CONFIRMATION}, instead of being asked for it.",
+            show_default=False,
+        ),
+    ] = None,
+    as_user: AsUser = None,
+    as_json: AsJson = False,
+) -> None:
+    """Close an account, paused or active. Its numbers are released for good."""
+    output = Output(as_json=as_json)
+
+    async def work() -> None:
+        async with opened(Settings.load()) as context:
+            found = context.account(account)
+            requested_by = context.requester(found, as_user, output)
+            typed = confirm if confirm is not None else _typed_close(found, output)
+            with output.progress("Closing"):
+                status = await context.backend.close(found.account_id, requested_by, typed)
+            output.result(status, status_view(status, found.name, found.time_zone))
+
+    run(work())
+
+
+@app.command(rich_help_panel=PANEL)
+def status(account: AccountName, as_json: AsJson = False) -> None:
+    """Show where an account's pause stands: state, charges, what comes next, who has to act."""
+    output = Output(as_json=as_json)
+
+    async def work() -> None:
+        async with opened(Settings.load()) as context:
+            found = context.account(account)
+            try:
+                with output.progress("Asking the worker"):
+                    status = await context.backend.status(found.account_id)
+            except Transient as error:
+                output.note(f"From the database only: {error}.")
+                status = context.backend.record(found.account_id)
+            output.result(status, status_view(status, found.name, found.time_zone))
+
+    run(work())
+
+
+@app.command("list", rich_help_panel=PANEL)
+def list_pauses(
+    state: Annotated[
+        list[PauseState] | None,
+        typer.Option(help="Only these states, may be repeated; open ones if left out."),
+    ] = None,
+    needs_operator: Annotated[
+        bool, typer.Option("--needs-operator", help="Only those that wait for an operator.")
+    ] = False,
+    past_due: Annotated[
+        bool, typer.Option("--past-due", help="Only those with a declined fee.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List pauses and closes, the latest first."""
+    output = Output(as_json=as_json)
+
+    async def work() -> None:
+        async with opened(Settings.load()) as context:
+            listed = await context.backend.list_pauses(
+                state or None,
+                needs_operator=needs_operator,
+                past_due=past_due,
+            )
+            accounts = context.systems.accounts.accounts()
+            zones = {each.account_id: each.time_zone for each in accounts}
+            output.result({"pauses": listed}, list_view(listed, zones))
+
+    run(work())
+
+
+@app.command(rich_help_panel="Operators")
+def retry(account: AccountName, as_json: AsJson = False) -> None:
+    """Let steps that wait for an operator go on, once the cause is mended.
+
+    `status` says which steps wait, and why.
+    """
+    output = Output(as_json=as_json)
+
+    async def work() -> None:
+        async with opened(Settings.load()) as context:
+            found = context.account(account)
+            await context.backend.retry(found.account_id)
+            output.result(
+                {"account_id": found.account_id, "retried": True},
+                f"What waited for an operator goes on; see `account-pause status {account}`.",
+            )
+
+    run(work())
+
+
+def _show_before(
+    context: Context, account: AccountView, resume_on: date | None, output: Output
+) -> None:
+    if not output.as_json:
+        preview = context.backend.preview(account.account_id, resume_on=resume_on)
+        output.show(preview_view(preview, account.name), "")
+
+
+def _typed_close(account: AccountView, output: Output) -> str:
+    if output.as_json:
+        return ""
+    output.show(
+        f"Closing [bold]{account.name}[/] releases its numbers [bold red]for good[/]; a pause keeps"
+        " them."
+    )
+    typed: str = typer.prompt(f"Type {CLOSE_CONFIRMATION} to close the account")
+    return typed
+
+
+def _date(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"“{text}” is not a date; write it as YYYY-MM-DD.") from None

@@ -1,0 +1,95 @@
+"""The local stack as processes: started, told about, followed, stopped; its state is kept."""
+
+import os
+import signal
+from pathlib import Path
+
+from domain.errors import Code
+from tests.starter.conftest import Cli, Up, errors_of, running_up, until
+from tests.temporal import TemporalServer
+
+
+def test_a_second_up_is_told_who_is_up_already(stack: Up, cli: Cli) -> None:
+    second = cli(stack.state_dir, "up", "--json")
+
+    assert second.exit_code == 3
+    assert str(stack.process.pid) in second.document["message"]
+    assert "ACCOUNT_PAUSE_STATE_DIR" in second.document["message"]
+
+
+def test_a_taken_port_is_told_with_what_to_do(stack: Up, cli: Cli, tmp_path: Path) -> None:
+    other = cli(tmp_path / "other", "up", "--json", "--port", str(stack.port))
+
+    assert other.exit_code == 3
+    assert f"Port {stack.port} is taken" in other.document["message"]
+    assert "--port" in other.document["message"]
+
+
+def test_up_says_where_everything_is(stack: Up) -> None:
+    assert stack.process.pid == stack.document["pid"]
+    assert stack.document["ui_url"].startswith("http://127.0.0.1:")
+    assert Path(stack.document["logs"], "worker.log").exists()
+    assert Path(stack.document["logs"], "temporal.log").exists()
+
+
+def test_a_killed_worker_is_started_again_and_the_state_survives_a_restart(
+    tmp_path: Path, cli: Cli
+) -> None:
+    with running_up(tmp_path / "state") as up:
+        worker = up.child("worker.py")
+        os.kill(worker, signal.SIGKILL)
+        until(lambda: len(up.children()) == 2 and worker not in up.children(), "another worker")
+        paused = cli(up.state_dir, "pause", "Brightside", "--yes", "--json")
+        children = up.children()
+        exit_code = up.stop(signal.SIGINT)
+
+    assert paused.document["state"] == "paused"
+    assert exit_code == 0
+    assert not any(is_running(pid) for pid in children), "Ctrl-C left a process behind"
+
+    with running_up(tmp_path / "state") as up:
+        status = cli(up.state_dir, "status", "Brightside", "--json")
+        resumed = cli(up.state_dir, "resume", "Brightside", "--json")
+        children = up.children()
+        up.stop(signal.SIGKILL)
+        until(lambda: not any(map(is_running, children)), "the end of the children of a killed up")
+
+    assert status.document["pause_id"] == paused.document["pause_id"]
+    assert resumed.document["state"] == "resumed"
+
+
+def test_a_service_that_runs_is_used_and_its_clocks_are_left_alone(
+    temporal_server: TemporalServer, tmp_path: Path, cli: Cli
+) -> None:
+    address = {"TEMPORAL_ADDRESS": temporal_server.address}
+    with running_up(tmp_path / "state", **address) as up:
+        children = len(up.children())
+        paused = cli(up.state_dir, "pause", "Brightside", "--yes", "--json", **address)
+        moved = cli(up.state_dir, "fast-forward", "Brightside", "--days", "1", "--json", **address)
+        resumed = cli(up.state_dir, "resume", "Brightside", "--json", **address)
+        up.stop()
+
+    assert (1, None) == (children, up.document["ui_url"])
+    assert temporal_server.address == up.document["address"]
+    assert ("paused", "resumed") == (paused.document["state"], resumed.document["state"])
+    assert (1, Code.VALIDATION_FAILED) == (moved.exit_code, moved.document["code"])
+
+
+def test_a_dead_server_ends_the_stack_and_its_last_words_are_shown(tmp_path: Path) -> None:
+    with running_up(tmp_path / "state") as up:
+        children = up.children()
+        os.kill(up.child("start-dev"), signal.SIGKILL)
+        exit_code = up.process.wait(60)
+
+    assert exit_code == 3
+    assert "The Temporal server has ended" in errors_of(tmp_path / "state").read_text()
+    assert not any(is_running(pid) for pid in children)
+
+
+def is_running(pid: int) -> bool:
+    """Whether the process is there and is no zombie."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"

@@ -9,6 +9,7 @@ anything else      retried as it is, by its class name, with its message withhel
 
 from collections.abc import Callable
 from functools import wraps
+from traceback import format_tb
 from typing import Any, ParamSpec, TypeVar
 
 from temporalio import activity
@@ -64,5 +65,6 @@ def failure_of(error: Exception) -> ApplicationError:
         case ApplicationError():
             return error
         case _:
-            activity.logger.exception("a step failed unexpectedly")
+            where = "".join(format_tb(error.__traceback__))
+            activity.logger.error("%s, unforeseen, at\n%s", type(error).__name__, where)
             return ApplicationError("see the worker's log", type=type(error).__name__)

@@ -88,3 +88,8 @@ def test_the_activities_of_running_histories() -> None:
 
 def test_no_two_activities_share_a_name() -> None:
     assert len(names.Activity.__members__) == len(set(names.Activity))
+
+
+def test_a_runs_id_names_its_account() -> None:
+    assert "ACC1" == names.account_id_of(names.pause_workflow_id("ACC1"))
+    assert "ACC1" == names.account_id_of(names.close_workflow_id("ACC1"))

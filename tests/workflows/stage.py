@@ -384,6 +384,7 @@ async def open_stage(
     key: str | None = None,
     name: str = "Stage",
     created_at: datetime | None = None,
+    billing_day: int | None = None,
 ) -> AsyncIterator[Stage]:
     """A healthy account with a card, made `created_at`; its ids follow from `key`, if given."""
     client = await Client.connect(
@@ -396,7 +397,7 @@ async def open_stage(
         key=key or uuid4().hex,
         name=name,
         time_zone=TIME_ZONE,
-        billing_day=local_date(now + FIRST_FEE_AFTER, TIME_ZONE).day,
+        billing_day=billing_day or local_date(now + FIRST_FEE_AFTER, TIME_ZONE).day,
         created_at=created_at or now - timedelta(days=400),
     )
     stage = Stage(client, systems, account)

@@ -26,6 +26,7 @@ from domain.policy import (
 )
 from domain.ports import Accounts, Act, Billing, Dni, Numbers, Snapshot
 from domain.snapshot import count_differences
+from domain.states import ActKind
 from domain.terms import Offer, Terms
 from domain.timeline import latest_resume_on, plan_timeline
 
@@ -51,14 +52,14 @@ class AccountActivities:
         """
         known = self._accounts.act(request.act_id)
         if known is not None:
-            return _begun(known)
+            return _begun(_checked_own(known, request))
         account = self._accounts.account(request.account_id)
         self._check_administrator(request.account_id, request.requested_by)
         active = self._numbers.count_active(request.account_id)
         facts = PauseFacts(
             account_id=request.account_id,
             status=account.status,
-            has_open_act=self._accounts.open_act(request.account_id) is not None,
+            has_open_act=self._has_another_act(request),
             has_card=self._billing.has_card(request.account_id),
             active_numbers=active,
         )
@@ -142,6 +143,11 @@ class AccountActivities:
         """Everything is released: the account is closed, its history stays."""
         self._accounts.mark_closed(request)
 
+    def _has_another_act(self, request: BeginPause) -> bool:
+        # An attempt of this very step that was given up may have opened the pause just now.
+        act = self._accounts.open_act(request.account_id)
+        return act is not None and act.act_id != request.act_id
+
     def _check_administrator(self, account_id: str, user_id: str) -> None:
         check_administrator(account_id, self._accounts.role(account_id, user_id))
 
@@ -176,9 +182,19 @@ def _begun(act: Act) -> PauseBegun:
     return PauseBegun(
         terms=_terms(act),
         retained_numbers=act.retained_numbers,
-        paused_at=act.paused_at,
+        timeline=act.timeline,
+        ends_as=act.state if act.ends_at else None,
+        ends_at=act.ends_at,
         ended=act.status() if act.state.is_final else None,
     )
+
+
+def _checked_own(act: Act, request: BeginPause) -> Act:
+    if act.account_id != request.account_id or act.kind is not ActKind.PAUSE:
+        raise Rejected(
+            Code.PAUSE_NOT_FOUND, f"Account {request.account_id} has no pause {request.act_id}."
+        )
+    return act
 
 
 def _terms(act: Act) -> Terms:

@@ -1,5 +1,7 @@
 """Steps on billing."""
 
+from temporalio import activity
+
 from activities.failures import step
 from domain.errors import InvariantViolated
 from domain.messages import CollectFee, FeeAnswer, PlanSuspended, Settled, Step, SuspendPlan
@@ -30,8 +32,15 @@ class BillingActivities:
 
     @step(Activity.COLLECT_FEE)
     def collect_fee(self, request: CollectFee) -> FeeAnswer:
-        """Charge the fee of one billing date, or look up what became of it (R7, R13)."""
-        return self._billing.collect_fee(request)
+        """Charge the fee of one billing date, or look up what became of it (R7, R13).
+
+        The attempt counts as of when it is really made, by the pause's clock: one that was held up
+        must not find the next rung of its ladder due already.
+        """
+        made_at = (
+            max(request.at, activity.info().started_time) if activity.in_activity() else request.at
+        )
+        return self._billing.collect_fee(request.model_copy(update={"at": made_at}))
 
     @step(Activity.CLOSE_BILLING)
     def close_billing(self, request: Step) -> Settled:

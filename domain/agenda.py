@@ -42,12 +42,15 @@ class Charge:
 class Answer:
     """What an attempt to collect came to, as of the instant `at`.
 
-    `rung_at` is the ladder's next instant after a decline of a rung, None after its last one.
+    `rung` is the rung whose decline this is, None when it moves no ladder: an attempt on a new
+    card, or one that was not declined. `rung_at` is the ladder's next instant, None after its last
+    rung.
     `look_up_at` is set while the outcome is unknown.
     """
 
     state: ChargeState
     at: datetime
+    rung: int | None = None
     rung_at: datetime | None = None
     look_up_at: datetime | None = None
 
@@ -326,11 +329,11 @@ def _collect_at(charge: Charge) -> datetime | None:
 
 def _declined(charge: Charge, answer: Answer) -> Charge:
     charge = replace(charge, attempt=charge.attempt + 1)
-    if charge.attempt_rung is None:
+    if answer.rung is None:
         return charge
     return replace(
         charge,
-        rung=charge.attempt_rung + 1,
+        rung=answer.rung + 1,
         rung_at=answer.rung_at,
         ladder_ended_at=answer.at if answer.rung_at is None else None,
     )

@@ -174,11 +174,17 @@ class BeginPause(Step):
 
 
 class PauseBegun(Compact):
-    """The pinned terms and how many numbers will be kept; `ended` if the pause is long over."""
+    """The pinned terms and how many numbers will be kept.
+
+    A run that was started over finds the pause as it stands: `timeline` once it is in effect,
+    `ends_as` and `ends_at` once its end has begun, `ended` when it is over.
+    """
 
     terms: Terms
     retained_numbers: int
-    paused_at: datetime | None = None
+    timeline: Timeline | None = None
+    ends_as: PauseState | None = None
+    ends_at: datetime | None = None
     ended: Status | None = None
 
 
@@ -189,9 +195,13 @@ class SuspendPlan(Step):
 
 
 class PlanSuspended(Message):
-    """The first billing date that the plan has not taken: the fee's, if due inside the pause."""
+    """The first billing date that the plan has not taken: the fee's, if due inside the pause.
+
+    `paused_at` is the instant as of which the plan was suspended, once and for all.
+    """
 
     first_billing_on: date
+    paused_at: datetime
 
 
 class MarkPaused(Step):
@@ -257,9 +267,10 @@ class CollectFee(Step):
 
 
 class FeeAnswer(Compact):
-    """What collecting came to; see `domain.agenda.Answer` for the instants."""
+    """What collecting came to; see `domain.agenda.Answer`."""
 
     state: ChargeState
+    rung: int | None = None
     rung_at: datetime | None = None
     look_up_at: datetime | None = None
 

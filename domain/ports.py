@@ -32,6 +32,7 @@ from domain.messages import (
     MarkPaused,
     MarkRefused,
     PlanSuspended,
+    Refusal,
     SendReminder,
     Settled,
     Status,
@@ -60,6 +61,8 @@ class Act:
     resume_on: date | None = None
     timeline: Timeline | None = None
     paused_at: datetime | None = None
+    # As of when the resume or close takes effect that has begun.
+    ends_at: datetime | None = None
     ended_at: datetime | None = None
     retained_numbers: int = 0
     refusal: str | None = None
@@ -76,8 +79,15 @@ class Act:
             resume_at=timeline.resume_at if timeline else None,
             ended_at=self.ended_at,
             retained_numbers=self.retained_numbers,
+            refusal=self._refusal(),
             terms=self.terms,
         )
+
+    def _refusal(self) -> Refusal | None:
+        if self.refusal is None:
+            return None
+        message = f"Account {self.account_id} could not be paused; it is active as before."
+        return Refusal(code=self.refusal, message=message)
 
 
 @dataclass(frozen=True)
@@ -134,6 +144,9 @@ class Accounts(Protocol):
         """The effects stand: account and act become `paused`, the notice `paused` is queued.
 
         `step.at` becomes `paused_at`. The timeline and the snapshot are kept with the act.
+
+        Raises:
+            Rejected: `pausing_failed` when the undoing of this pause has begun.
         """
         ...
 
@@ -147,7 +160,7 @@ class Accounts(Protocol):
     def change_resume_date(self, step: ChangeResumeDate, timeline: Timeline) -> None:
         """Keep another timeline with the pause; audited under who asked.
 
-        Not keyed: the last change counts.
+        Keyed by its time as well: each change is made once, and the last one counts.
 
         Raises:
             Rejected: `account_not_paused`, unless the act's state is `paused`.

@@ -6,8 +6,6 @@ answer (R15): what has ended is answered from the database, since histories are 
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
@@ -16,16 +14,13 @@ from temporalio.client import (
     WithStartWorkflowOperation,
     WorkflowFailureError,
     WorkflowHandle,
-    WorkflowUpdateFailedError,
-    WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy
-from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain import names
 from domain.errors import Code, Rejected, Transient
-from domain.ids import Prefix, make_id
+from domain.ids import Prefix, checked_id, make_id
 from domain.messages import (
     ChangeResumeDateRequest,
     CloseInput,
@@ -39,6 +34,7 @@ from domain.messages import (
 from domain.policy import check_administrator, check_confirmed
 from domain.ports import Accounts, Act
 from domain.states import AccountStatus, ActKind, PauseState
+from starter.answers import ANSWER_SECONDS, answer, or_refusal, translated
 from starter.listing import Attention, attention
 from workflows.account_close import AccountClose
 from workflows.account_pause import AccountPause
@@ -49,9 +45,6 @@ ROUNDS_FOR_AN_ENDING_RUN = 5
 
 # A worker answers a query in milliseconds; without one nobody ever does.
 QUERY_TIMEOUT = timedelta(seconds=8)
-
-# How long a caller waits for a run to answer. The server keeps the request; it may be repeated.
-ANSWER_SECONDS = 60
 
 
 class PauseClient:
@@ -80,9 +73,10 @@ class PauseClient:
             Transient: Temporal is away. The pause may or may not have begun: ask again.
         """
         self._check_administrator(account_id, requested_by)
-        known = self._accounts.act(pause_id) if pause_id else None
-        if known is not None and known.ended_at is not None:
-            return known.status()
+        if pause_id is not None:
+            known = self._known_pause(account_id, checked_id(Prefix.PAUSE, pause_id))
+            if known is not None and known.ended_at is not None:
+                return or_refusal(known.status())
         request = PauseInput(
             account_id=account_id,
             requested_by=requested_by,
@@ -92,7 +86,7 @@ class PauseClient:
         )
         for _ in range(ROUNDS_FOR_AN_ENDING_RUN):
             try:
-                return _or_refusal(await self._start_and_wait(request))
+                return or_refusal(await self._start_and_wait(request))
             except Rejected as error:
                 if error.code is not Code.RUN_IS_ENDING:
                     raise
@@ -126,8 +120,9 @@ class PauseClient:
             pause_id=act.act_id,
         )
         handle = self._handle(act)
-        with _translated():
-            await self._signal(handle, names.RESUME, request)
+        with translated():
+            if not await self._signal(handle, names.RESUME, request) and await self._revive(act):
+                await self._signal(handle, names.RESUME, request)
         return await self._ended_or_current(handle, act, wait)
 
     async def change_resume_date(
@@ -150,9 +145,13 @@ class PauseClient:
         request = ChangeResumeDateRequest(
             requested_by=requested_by, resume_on=resume_on, pause_id=act.act_id
         )
-        return await _answer(
-            self._handle(act).execute_update(names.CHANGE_RESUME_DATE, request, result_type=Status)
-        )
+        handle, update = self._handle(act), names.CHANGE_RESUME_DATE
+        try:
+            return await answer(handle.execute_update(update, request, result_type=Status))
+        except Rejected as error:
+            if error.code is not Code.RUN_IS_ENDING or not await self._revive(act):
+                raise
+        return await answer(handle.execute_update(update, request, result_type=Status))
 
     async def close(
         self,
@@ -161,8 +160,12 @@ class PauseClient:
         confirm: str,
         *,
         requested_at: datetime | None = None,
+        close_id: str | None = None,
     ) -> Status:
         """Close the account, paused or active; its numbers are released for good.
+
+        Give the id of the pause or close that was closed before to repeat the request safely, also
+        after the account was reopened.
 
         Raises:
             Rejected: `validation_failed` unless `confirm` is the word `CLOSE`;
@@ -170,6 +173,9 @@ class PauseClient:
         """
         self._check_administrator(account_id, requested_by)
         check_confirmed(account_id, confirm)
+        known = self._accounts.act(close_id) if close_id else None
+        if known is not None and known.account_id == account_id and known.ended_at is not None:
+            return known.status()
         for _ in range(ROUNDS_FOR_AN_ENDING_RUN):
             act = self._accounts.last_act(account_id)
             try:
@@ -182,22 +188,23 @@ class PauseClient:
                         requested_at=requested_at,
                         pause_id=act.act_id,
                     )
-                    return await _answer(
+                    return await answer(
                         self._handle(act).execute_update(names.CLOSE, request, result_type=Status)
                     )
-                close_id = _open_close(act) or make_id(Prefix.CLOSE, uuid4())
-                return _or_refusal(await self._close_active(account_id, requested_by, close_id))
+                new_id = _open_close(act) or close_id or make_id(Prefix.CLOSE, uuid4())
+                return or_refusal(await self._close_active(account_id, requested_by, new_id))
             except Rejected as error:
                 if error.code is not Code.RUN_IS_ENDING:
                     raise
-            await self._until_ended(names.pause_workflow_id(account_id))
+            if act is None or not await self._revive(act):
+                await self._until_ended(names.pause_workflow_id(account_id))
         raise Transient(f"the last pause of account {account_id} does not come to its end")
 
     async def payment_method_updated(self, account_id: str) -> None:
         """Tell a running pause that a new card is on file; nothing happens without one."""
         act = self._accounts.open_act(account_id)
         if act is not None and act.kind is ActKind.PAUSE:
-            with _translated():
+            with translated():
                 await self._signal(self._handle(act), names.PAYMENT_METHOD_UPDATED)
 
     async def retry(self, account_id: str) -> None:
@@ -209,7 +216,7 @@ class PauseClient:
         act = self._accounts.open_act(account_id)
         if act is None:
             raise Rejected(Code.PAUSE_NOT_FOUND, f"Nothing is running for account {account_id}.")
-        with _translated():
+        with translated():
             await self._signal(self._handle(act), names.RETRY)
 
     async def status(self, account_id: str) -> Status:
@@ -227,7 +234,7 @@ class PauseClient:
 
     async def attention(self) -> dict[str, Attention]:
         """The accounts whose open pause or close is past due or waits for an operator, by id."""
-        with _translated():
+        with translated():
             return await attention(self._temporal)
 
     # --- how -------------------------------------------------------------------------------------
@@ -244,7 +251,7 @@ class PauseClient:
             static_summary=f"pause of {account_id}",
             static_details=f"Asked for by {request.requested_by}. Send `resume` to end it.",
         )
-        return await _answer(
+        return await answer(
             self._temporal.execute_update_with_start_workflow(
                 names.PAUSE,
                 PauseRequest(pause_id=pause_id),
@@ -266,7 +273,7 @@ class PauseClient:
             static_details=f"Close {close_id} of account {account_id}, asked for by"
             f" {requested_by}. It cannot be undone.",
         )
-        return await _answer(
+        return await answer(
             self._temporal.execute_update_with_start_workflow(
                 names.CLOSE, Message(), result_type=Status, start_workflow_operation=start
             )
@@ -278,6 +285,12 @@ class PauseClient:
     def _check_administrator(self, account_id: str, user_id: str) -> None:
         self._accounts.account(account_id)
         check_administrator(account_id, self._accounts.role(account_id, user_id))
+
+    def _known_pause(self, account_id: str, pause_id: str) -> Act | None:
+        act = self._accounts.act(pause_id)
+        if act is not None and act.account_id != account_id:
+            raise Rejected(Code.PAUSE_NOT_FOUND, f"Account {account_id} has no pause {pause_id}.")
+        return act
 
     def _pause_meant(self, account_id: str, pause_id: str | None) -> Act:
         act = self._accounts.act(pause_id) if pause_id else self._accounts.last_act(account_id)
@@ -296,13 +309,41 @@ class PauseClient:
 
     async def _signal(
         self, handle: WorkflowHandle[AccountPause, Status], name: str, *args: ResumeRequest
-    ) -> None:
+    ) -> bool:
+        """Whether there was a run to send the signal to."""
         try:
             await handle.signal(name, args=args)
         except RPCError as error:
-            # The run has ended since the database was asked: a repeat, with nothing left to do.
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
+            return False
+        return True
+
+    async def _revive(self, act: Act) -> bool:
+        """Start the pause's run anew if it is gone though the pause is not over (S2).
+
+        Somebody terminated it, or Temporal lost it. The new run takes the pause up as it stands.
+        """
+        current = self._accounts.act(act.act_id)
+        if current is None or current.ended_at is not None or current.kind is not ActKind.PAUSE:
+            return False
+        request = PauseInput(
+            account_id=act.account_id,
+            requested_by=act.requested_by or "",
+            pause_id=act.act_id,
+            resume_on=act.resume_on,
+        )
+        with translated():
+            await self._temporal.start_workflow(
+                AccountPause.run,
+                request,
+                id=names.pause_workflow_id(act.account_id),
+                task_queue=names.TASK_QUEUE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                search_attributes=_attributes(act.account_id, act.act_id, act.state),
+                static_summary=f"pause of {act.account_id}, started anew",
+            )
+        return True
 
     async def _ended_or_current(
         self, handle: WorkflowHandle[AccountPause, Status], act: Act, wait: timedelta
@@ -320,21 +361,22 @@ class PauseClient:
 
     async def _result(self, handle: WorkflowHandle[AccountPause, Status], act: Act) -> Status:
         try:
-            with _translated():
+            with translated():
                 return await handle.result()
         except (WorkflowFailureError, Rejected):
             # Cancelled by an operator, or gone from Temporal: the database knows how it ended.
             return (self._accounts.act(act.act_id) or act).status()
 
     async def _current(self, act: Act) -> Status:
-        with _translated():
+        with translated():
             return await self._handle(act).query(AccountPause.status, rpc_timeout=QUERY_TIMEOUT)
 
     async def _until_ended(self, workflow_id: str) -> None:
         handle = self._temporal.get_workflow_handle(workflow_id)
         try:
-            with _translated():
-                await handle.result()
+            with translated():
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await handle.result()
         except (WorkflowFailureError, Rejected):
             return
 
@@ -342,13 +384,6 @@ class PauseClient:
 def _attributes(account_id: str, act_id: str, state: PauseState) -> TypedSearchAttributes:
     status = Status(pause_id=act_id, account_id=account_id, state=state)
     return TypedSearchAttributes(search_attributes(status))
-
-
-def _or_refusal(status: Status) -> Status:
-    if status.refusal is not None:
-        refusal = status.refusal
-        raise Rejected(Code(refusal.code), refusal.message, **refusal.figures)
-    return status
 
 
 def _not_paused(account_id: str, act: Act) -> Rejected:
@@ -361,34 +396,3 @@ def _not_paused(account_id: str, act: Act) -> Rejected:
 def _open_close(act: Act | None) -> str | None:
     is_open_close = act is not None and act.ended_at is None and act.kind is ActKind.CLOSE
     return act.act_id if act is not None and is_open_close else None
-
-
-async def _answer(call: Awaitable[Status]) -> Status:
-    with _translated():
-        async with asyncio.timeout(ANSWER_SECONDS):
-            return await call
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except WorkflowUpdateFailedError as error:
-        raise _rejection_of(error.cause) from error
-    except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
-        raise Transient(
-            "no worker answered in time: is one running? The request stands; asking again is safe"
-        ) from error
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            raise Rejected(Code.RUN_IS_ENDING, "That run has just ended.") from error
-        if error.status in (RPCStatusCode.CANCELLED, RPCStatusCode.DEADLINE_EXCEEDED):
-            raise Transient("no worker answered in time; ask again") from error
-        raise Transient(f"Temporal did not answer: {error.status.name}") from error
-
-
-def _rejection_of(cause: BaseException | None) -> Exception:
-    if isinstance(cause, ApplicationError) and cause.type in set(Code):
-        details = cause.details[0] if cause.details else {}
-        return Rejected(Code(cause.type), cause.message, **details)
-    return Transient(f"the request was not accepted: {cause}")

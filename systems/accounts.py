@@ -92,10 +92,16 @@ class SqlAccounts(AccountViews):
         self._once(Activity.MARK_REFUSED, step, lambda session: acts.mark_refused(session, step))
 
     def change_resume_date(self, step: ChangeResumeDate, timeline: Timeline) -> None:
-        """See the port. Repeating the change that stands leaves no second line in the audit."""
-        with self._db.transaction() as session:
-            lock_account(session, step.account_id)
-            acts.change_resume_date(session, step, timeline)
+        """See the port. Repeating the change that stands leaves no second line in the audit.
+
+        Keyed by its time: a late attempt of an older change does not undo a newer one.
+        """
+        self._once(
+            Activity.CHANGE_RESUME_DATE,
+            step,
+            lambda session: acts.change_resume_date(session, step, timeline),
+            part=step.at.isoformat(),
+        )
 
     def remind(self, step: SendReminder, quote: PlanQuote) -> None:
         """See the port. Nothing is queued for a date that no longer stands."""

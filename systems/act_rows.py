@@ -38,6 +38,7 @@ def to_act(row: ActRow) -> Act:
         resume_on=row.resume_on,
         timeline=None if row.timeline is None else TIMELINE.validate_python(row.timeline),
         paused_at=row.paused_at,
+        ends_at=row.ends_at,
         ended_at=row.ended_at,
         retained_numbers=row.retained_numbers,
         refusal=row.refusal,

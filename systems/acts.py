@@ -39,6 +39,7 @@ from systems.notices import NoticeKind, enqueue
 from systems.tables import AccountRow, ActRow, EffectRow
 
 HAS_RESUMED = (PauseState.RESUMING, PauseState.RESUMED, PauseState.REFUSED)
+UNDOING = (Activity.RESTORE_ACCESS, Activity.ENABLE_SCRIPT, Activity.RESTORE_PLAN)
 HAS_CLOSED = (PauseState.CLOSING, PauseState.CLOSED, PauseState.REFUSED)
 
 
@@ -79,6 +80,8 @@ def mark_paused(
     row = existing_act_row(session, step.act_id, step.account_id)
     if row.state is not PauseState.PAUSING:
         return
+    if any(is_recorded(session, step.act_id, verb) for verb in UNDOING):
+        raise Rejected(Code.PAUSING_FAILED, f"Pause {step.act_id} is being undone.")
     row.state = moved(row.state, PauseState.PAUSED)
     row.paused_at = step.at
     row.retained_numbers = retained_numbers
@@ -141,6 +144,7 @@ def begin_resume(session: Session, step: BeginEnd) -> None:
     if row.state in HAS_CLOSED:
         raise _not_paused(step)
     row.state = moved(row.state, PauseState.RESUMING)
+    row.ends_at = step.at
     _audit(session, step, "resume_begun", _who(step))
 
 
@@ -165,6 +169,7 @@ def begin_close(session: Session, step: BeginEnd) -> None:
     if row.state in HAS_RESUMED:
         raise _not_paused(step)
     row.state = moved(row.state, PauseState.CLOSING)
+    row.ends_at = step.at
     _audit(session, step, "close_begun", _who(step))
 
 

@@ -73,7 +73,7 @@ class SqlBilling:
                 PlanSuspended,
                 lambda: suspension.suspend(session, step),
                 undone_by=Activity.RESTORE_PLAN,
-                otherwise=PlanSuspended(first_billing_on=next_billing_on),
+                otherwise=PlanSuspended(first_billing_on=next_billing_on, paused_at=step.at),
             )
 
     def restore_plan(self, step: Step) -> Settled:

@@ -15,6 +15,8 @@ from systems.tables import AccountRow
 
 # How long a writer waits for another one, on SQLite for the file and on PostgreSQL for a row.
 LOCK_WAIT_SECONDS = 8
+# And for a connection of the pool, so that a step gives up before its own time is over.
+POOL_WAIT_SECONDS = 5
 
 
 def make_engine(url: str, pool_size: int = 20) -> Engine:
@@ -30,6 +32,7 @@ def make_engine(url: str, pool_size: int = 20) -> Engine:
         url,
         pool_size=pool_size,
         max_overflow=0,
+        pool_timeout=POOL_WAIT_SECONDS,
         pool_pre_ping=True,
         hide_parameters=True,
         connect_args={"connect_timeout": 5, "options": f"-c lock_timeout={LOCK_WAIT_SECONDS}s"},

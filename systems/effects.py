@@ -16,6 +16,10 @@ from systems.tables import EffectRow
 Result = TypeVar("Result")
 
 
+# What may differ between two requests for the same effect, beside their time.
+WHO_ASKED = frozenset({"requested_by", "is_planned"})
+
+
 def once(
     session: Session,
     verb: str,
@@ -40,10 +44,12 @@ def once(
     lock_account(session, step.account_id)
     key = ":".join(filter(None, (step.act_id, verb, part)))
     request = step.model_dump(mode="json", exclude={"at"})
+    # Who asks second for an end that has begun is a repeat, whoever it is (R15).
+    compared = {name: value for name, value in request.items() if name not in WHO_ASKED}
     adapter: TypeAdapter[Result] = _adapter(cast(Hashable, result_type))
     recorded = session.get(EffectRow, key)
     if recorded is not None:
-        if recorded.request != request:
+        if compared != {n: v for n, v in recorded.request.items() if n not in WHO_ASKED}:
             raise InvariantViolated(f"{key} is on record for another request; look at the audit")
         return adapter.validate_python(recorded.result)
     if undone_by is not None and is_recorded(session, step.act_id, undone_by):

@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Callable
 from datetime import datetime
+from traceback import format_tb
 
-from domain.errors import InvariantViolated, Transient
+from domain.errors import Transient
 from systems.billing import SqlBilling
 from systems.notices import Relay
 
@@ -41,6 +42,11 @@ class Jobs:
             return job()
         except Transient as error:
             log.warning("could not %s, trying again: %s", what, error)
-        except InvariantViolated:
-            log.exception("could not %s: somebody has to look", what)
+        except Exception as error:
+            # A job that ends would end the worker and with it everybody's pauses. The message is
+            # withheld: it may hold what logs must not (R17).
+            where = "".join(format_tb(error.__traceback__))
+            log.error(  # noqa: TRY400  (`exception` would log the message)
+                "could not %s: %s, somebody has to look, at\n%s", what, type(error), where
+            )
         return 0

@@ -102,7 +102,7 @@ def recorded_answer(invoice: InvoiceRow, attempt: AttemptRow) -> FeeAnswer:
     """What an answered attempt came to; what became of the invoice, once that is final."""
     if invoice.state in FINAL:
         return final_answer(invoice)
-    return FeeAnswer(state=ChargeState.DECLINED, rung_at=attempt.rung_at)
+    return FeeAnswer(state=ChargeState.DECLINED, rung=attempt.rung, rung_at=attempt.rung_at)
 
 
 def final_answer(invoice: InvoiceRow) -> FeeAnswer:

@@ -54,12 +54,12 @@ def suspend(session: Session, step: SuspendPlan) -> PlanSuspended:
             terms=dumped(TERMS, step.terms),
         )
     )
-    return PlanSuspended(first_billing_on=subscription.next_billing_on)
+    return PlanSuspended(first_billing_on=subscription.next_billing_on, paused_at=step.at)
 
 
 def restore(session: Session, step: Step) -> Settled:
     """The suspension ends as of `step.at`; unpaid fees move, remaining days become a line."""
-    suspension = session.get(SuspensionRow, step.act_id)
+    suspension = _suspension(session, step)
     if suspension is None or suspension.ended_at is not None:
         return Settled()
     subscription = subscription_of(session, step.account_id)
@@ -82,7 +82,7 @@ def close(session: Session, step: Step) -> Settled:
     subscription = subscription_of(session, step.account_id)
     if subscription.ended_at is not None:
         return Settled()
-    suspension = session.get(SuspensionRow, step.act_id)
+    suspension = _suspension(session, step)
     if suspension is not None and suspension.ended_at is not None:
         suspension = None
     take_due(session, subscription, step.at, suspension)
@@ -94,6 +94,13 @@ def close(session: Session, step: Step) -> Settled:
     for invoice in unpaid:
         write_off(invoice, step.at)
     return Settled(billing_on=[invoice.billing_on for invoice in unpaid])
+
+
+def _suspension(session: Session, step: Step) -> SuspensionRow | None:
+    suspension = session.get(SuspensionRow, step.act_id)
+    if suspension is not None and suspension.account_id != step.account_id:
+        raise InvariantViolated(f"pause {step.act_id} is not one of account {step.account_id}")
+    return suspension
 
 
 def lines_at_resume(session: Session, account_id: str, at: datetime) -> list[Line]:

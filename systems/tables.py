@@ -159,6 +159,8 @@ class ActRow(Base):
     resume_on: Mapped[date | None]
     timeline: Mapped[dict[str, Any] | None]
     paused_at: Mapped[datetime | None]
+    # As of when the resume or close takes effect that has begun.
+    ends_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     retained_numbers: Mapped[int] = mapped_column(default=0)
     snapshot: Mapped[dict[str, Any] | None]

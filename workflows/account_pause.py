@@ -13,13 +13,12 @@ with workflow.unsafe.imports_passed_through():
     from domain.agenda import Agenda, Command, End, Wish
     from domain.errors import Code
     from domain.messages import (
-        BeginEnd,
         BeginPause,
         ChangeResumeDate,
         ChangeResumeDateRequest,
         CloseRequest,
-        MarkRefused,
         PauseBegun,
+        Paused,
         PauseInput,
         PauseRequest,
         Refusal,
@@ -27,11 +26,19 @@ with workflow.unsafe.imports_passed_through():
         Step,
     )
     from domain.states import ChargeState, PauseState, moved
+    from domain.timeline import Timeline
     from workflows.closing import close_account, no_attempts
+    from workflows.ending import begin_end
     from workflows.keeping import Keeping
     from workflows.options import LAST_ATTEMPTS
-    from workflows.pausing import NotPaused, put_effects_in_place, undo_effects
+    from workflows.pausing import (
+        NotPaused,
+        put_effects_in_place,
+        undo_as_refused,
+        undo_as_resumed,
+    )
     from workflows.requests import (
+        asked_at,
         check_close,
         parse_pause_input,
         parse_resume,
@@ -71,6 +78,7 @@ class AccountPause:
         self._dropped: dict[Command, ActivityError] = {}
         self._notes: list[str] = []
         self._is_cancelled = False
+        self._is_aborted = False
         self._one_at_a_time = asyncio.Lock()
         self._steps = Steps(self._publish)
         self._publisher = Publisher(workflow.info().typed_search_attributes)
@@ -78,8 +86,7 @@ class AccountPause:
     @workflow.run
     async def run(self, _: Any = None) -> Status:
         """The story, told to its end also when the run is cancelled: an operator's abort."""
-        if self._unusable is not None:
-            raise self._unusable
+        self._check_usable()
         self._publish()
         await to_its_end(self._story(), on_cancel=self._abort)
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -123,15 +130,28 @@ class AccountPause:
     async def _pause(self) -> Keeping | None:
         begun = self._begun
         assert begun is not None
-        step = self._step(begun.paused_at or workflow.now())
+        if begun.timeline is not None:
+            return self._taken_up(begun, begun.timeline)
+        # An operator's cancel had begun to undo it when the run was lost.
+        self._is_aborted |= begun.ends_at is not None
+        step = self._step(workflow.now())
         try:
-            paused = await put_effects_in_place(self._request, step, lambda: self._is_cancelled)
+            paused = await put_effects_in_place(self._request, step, lambda: self._is_aborted)
         except NotPaused as error:
             await self._undo(step, error)
             return None
-        self._agenda = Agenda(
-            paused.timeline, commands=self._commands, done_until=begun.paused_at or workflow.now()
-        )
+        return self._in_effect(begun, paused, workflow.now())
+
+    def _taken_up(self, begun: PauseBegun, timeline: Timeline) -> Keeping:
+        """The run was started over: the pause is in effect, and its end may have begun."""
+        if begun.ends_at is not None:
+            wish = Wish.CLOSE if begun.ends_as is PauseState.CLOSING else Wish.RESUME
+            self._commands.append(Command(wish, begun.ends_at))
+        paused = Paused(timeline=timeline, retained_numbers=begun.retained_numbers)
+        return self._in_effect(begun, paused, timeline.paused_at)
+
+    def _in_effect(self, begun: PauseBegun, paused: Paused, done_until: datetime) -> Keeping:
+        self._agenda = Agenda(paused.timeline, commands=self._commands, done_until=done_until)
         self._begun = begun.model_copy(update={"retained_numbers": paused.retained_numbers})
         self._move(PauseState.PAUSED)
         return Keeping(
@@ -139,43 +159,29 @@ class AccountPause:
         )
 
     async def _undo(self, step: Step, error: NotPaused) -> None:
-        do = self._steps.until_done
-        if self._is_cancelled:
+        if self._is_aborted:
             self._move(PauseState.RESUMING)
-            begin = BeginEnd(**step.model_dump())
-            await do(AccountActivities.begin_resume, begin, "an operator cancelled the pause")
-            await undo_effects(self._steps, step)
-            await do(AccountActivities.mark_resumed, step, "the account is back")
+            await undo_as_resumed(self._steps, step)
             self._end(PauseState.RESUMED, step.at)
-            return
-        await undo_effects(self._steps, step)
-        refused = MarkRefused(**step.model_dump(), code=Code.PAUSING_FAILED)
-        await do(AccountActivities.mark_refused, refused, "the account is active as before")
-        self._refuse(Code.PAUSING_FAILED, error.cause)
+        else:
+            await undo_as_refused(self._steps, step)
+            self._refuse(Code.PAUSING_FAILED, error.cause)
 
     async def _may_end(self, end: End) -> bool:
         async with self._one_at_a_time:
             if end not in self._agenda_in_effect.due(workflow.now()):
                 return False
-            command = end.command
-            request = BeginEnd(
-                **self._step(end.at).model_dump(),
-                requested_by=command.requested_by if command else None,
-                is_planned=command is None,
-            )
-            if end.wish is Wish.CLOSE:
-                begin, summary = AccountActivities.begin_close, "the account is to be closed"
-            else:
-                begin, summary = AccountActivities.begin_resume, "a resume is asked for"
-            if command is None:
-                await self._steps.until_done(begin, request, summary)
-                return True
-            try:
-                await run_step(begin, request, summary)
-            except ActivityError as error:
-                self._drop(command, error)
-                return False
+            error = await begin_end(self._step(end.at), end)
+        if error is None:
             return True
+        if end.command is not None and code_of(error) is not None:
+            self._drop(end.command, error)
+        else:
+            known = len(self._commands)
+            await self._steps.until_retried(
+                f"begin_{end.wish}", error, or_when=lambda: len(self._commands) > known
+            )
+        return False
 
     async def _resume(self, keeping: Keeping, end: End) -> None:
         agenda = self._agenda_in_effect
@@ -203,8 +209,6 @@ class AccountPause:
         settled = await close_account(self._steps, self._step(end.at), last_attempts)
         agenda.note_settled(settled.billing_on, ChargeState.WRITTEN_OFF)
         self._end(PauseState.CLOSED, end.at)
-
-    # --- what callers may ask ---------------------------------------------------------------------
 
     @workflow.query(name=names.STATUS, description="Where the pause stands, as JSON.")
     def status(self) -> Status:
@@ -241,9 +245,8 @@ class AccountPause:
         if parsed is None:
             self._note("a resume was ignored: its payload could not be read")
         elif parsed.pause_id in (None, self._pause_id) and not self._is_ending:
-            now = workflow.now()
-            asked_at = min(parsed.requested_at or now, now)
-            self._commands.append(Command(Wish.RESUME, asked_at, parsed.requested_by))
+            at = asked_at(parsed.requested_at, workflow.now())
+            self._commands.append(Command(Wish.RESUME, at, parsed.requested_by))
 
     @workflow.signal(
         name=names.PAYMENT_METHOD_UPDATED,
@@ -273,6 +276,7 @@ class AccountPause:
 
     @pause.validator
     def _validate_pause(self, request: PauseRequest) -> None:
+        self._check_usable()
         if request.pause_id in (None, self._pause_id):
             return
         if self._is_ending:
@@ -292,7 +296,8 @@ class AccountPause:
         async with self._one_at_a_time:
             now = workflow.now()
             self._check_can_change(request)
-            self._check_not_over(now)
+            if any(isinstance(due, End) for due in self._agenda_in_effect.due(now)):
+                raise rejection(Code.ACCOUNT_NOT_PAUSED, "The pause is just ending.")
             change = ChangeResumeDate(
                 **self._step(now).model_dump(),
                 requested_by=request.requested_by,
@@ -310,18 +315,12 @@ class AccountPause:
 
     @change_resume_date.validator
     def _check_can_change(self, request: ChangeResumeDateRequest) -> None:
+        self._check_usable()
         is_ours = request.pause_id in (None, self._pause_id)
         if not is_ours or self._is_ending:
             raise rejection(
                 Code.ACCOUNT_NOT_PAUSED,
                 f"Account {self._request.account_id} is {self._state}; nothing was changed.",
-            )
-
-    def _check_not_over(self, now: datetime) -> None:
-        if any(isinstance(due, End) for due in self._agenda_in_effect.due(now)):
-            raise rejection(
-                Code.ACCOUNT_NOT_PAUSED,
-                f"The pause of account {self._request.account_id} is just ending.",
             )
 
     @workflow.update(
@@ -331,9 +330,11 @@ class AccountPause:
     )
     async def close(self, request: CloseRequest) -> Status:
         """Close the account; answers when it is closed."""
-        now = workflow.now()
-        asked_at = min(request.requested_at or now, now)
-        command = Command(Wish.CLOSE, asked_at, request.requested_by)
+        command = Command(
+            Wish.CLOSE, asked_at(request.requested_at, workflow.now()), request.requested_by
+        )
+        # The same request may have been dropped before, of somebody who is an administrator now.
+        self._dropped.pop(command, None)
         self._commands.append(command)
         await workflow.wait_condition(lambda: command in self._dropped or self._state.is_final)
         if command in self._dropped:
@@ -344,13 +345,12 @@ class AccountPause:
 
     @close.validator
     def _validate_close(self, request: CloseRequest) -> None:
+        self._check_usable()
         check_close(request, self._request.account_id, self._pause_id)
         if self._is_ending and self._state is not PauseState.CLOSING:
             raise rejection(
                 Code.RUN_IS_ENDING, "The pause is just ending; close the account itself."
             )
-
-    # --- small things -----------------------------------------------------------------------------
 
     @property
     def _agenda_in_effect(self) -> Agenda:
@@ -361,11 +361,15 @@ class AccountPause:
     def _is_ending(self) -> bool:
         return self._state not in (PauseState.PAUSING, PauseState.PAUSED)
 
+    def _check_usable(self) -> None:
+        if self._unusable is not None:
+            raise self._unusable
+
     def _step(self, at: datetime) -> Step:
         return Step(act_id=self._pause_id, account_id=self._request.account_id, at=at)
 
     def _abort(self) -> None:
-        self._is_cancelled = True
+        self._is_cancelled = self._is_aborted = True
         if self._is_ending:
             self._note("a cancel came too late: what has begun is finished")
         else:
@@ -378,8 +382,9 @@ class AccountPause:
 
     def _refuse(self, code: Code, error: ActivityError | None) -> None:
         message = message_of(error) if error else "the pause could not take effect"
-        figures = figures_of(error) if error else {}
-        self._refusal = Refusal(code=code, message=message, figures=figures)
+        self._refusal = Refusal(
+            code=code, message=message, figures=figures_of(error) if error else {}
+        )
         self._end(PauseState.REFUSED, workflow.now())
 
     def _end(self, state: PauseState, at: datetime) -> None:

@@ -39,7 +39,7 @@ class Keeping:
         self._agenda = agenda
         self._steps = steps
         self._publish = publish
-        self._overtakable: set[asyncio.Task[None]] = set()
+        self._overtakable: list[asyncio.Task[None]] = []
         self._attempts: dict[str, asyncio.Task[None]] = {}
 
     async def until_end(self, may_end: Callable[[End], Awaitable[bool]]) -> End:
@@ -121,7 +121,7 @@ class Keeping:
         )
         self._agenda.note_answer(
             billing_on,
-            Answer(answer.state, workflow.now(), answer.rung_at, answer.look_up_at),
+            Answer(answer.state, workflow.now(), answer.rung, answer.rung_at, answer.look_up_at),
         )
         self._publish()
 
@@ -147,7 +147,7 @@ class Keeping:
                 AccountActivities.send_reminder,
                 request,
                 summary,
-                name=f"send_reminder {due.reminder.days_before} days before",
+                name=f"send_reminder of {due.reminder.at:%Y-%m-%d} for {due.reminder.resume_on}",
             )
         )
 
@@ -155,7 +155,7 @@ class Keeping:
         async def run() -> None:
             await step
 
-        self._overtakable.add(asyncio.create_task(run()))
+        self._overtakable.append(asyncio.create_task(run()))
 
     def _step(self) -> Step:
         return Step(act_id=self._act_id, account_id=self._account_id, at=workflow.now())

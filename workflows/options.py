@@ -24,9 +24,11 @@ UNTIL_IT_ANSWERS = RetryPolicy(
     maximum_interval=timedelta(minutes=1),
 )
 
-# One transaction: at most 8 s for the account's lock and 5 s for a connection, with room to spare.
+# Most steps are one transaction: at most 8 s for the account's lock and 5 s for a connection. Those
+# that read several systems take up to eight; should they all have to wait, the step is given up and
+# begun again, and an attempt that commits late finds its key on record.
 STEP = StepOptions(
-    start_to_close_timeout=timedelta(seconds=20),
+    start_to_close_timeout=timedelta(seconds=30),
     retry_policy=UNTIL_IT_ANSWERS,
     # An undo must never run beside the step that it undoes.
     cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

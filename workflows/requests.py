@@ -1,5 +1,6 @@
 """Reading what callers send: strictly where they wait for an answer, leniently elsewhere."""
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -45,6 +46,17 @@ def parse_resume(request: Any) -> ResumeRequest | None:
         return ResumeRequest.model_validate({} if request is None else request)
     except ValidationError:
         return None
+
+
+def asked_at(requested_at: datetime | None, now: datetime) -> datetime:
+    """When something was asked for, in UTC: as the request says, but no later than `now`."""
+    if requested_at is None:
+        return now
+    try:
+        return min(requested_at.astimezone(UTC), now)
+    except OverflowError:
+        # At the very edge of the calendar, where an offset leads out of it.
+        return now
 
 
 def check_close(request: CloseRequest, account_id: str, pause_id: str) -> None:

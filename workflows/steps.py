@@ -85,20 +85,29 @@ class Steps:
             try:
                 return await run_step(method, request, summary, options)
             except ActivityError as error:
-                if is_cancelled_exception(error):
+                # A step that was told to stop is not repeated by the server: whatever it came to,
+                # nobody waits for it any more.
+                if is_cancelled_exception(error) or _is_told_to_stop():
                     raise
                 if on_stuck is not None:
                     on_stuck()
-                await self._wait_for_retry(name or method.__name__, message_of(error))
+                await self.until_retried(name or method.__name__, error)
 
-    async def _wait_for_retry(self, name: str, reason: str) -> None:
+    async def until_retried(
+        self, name: str, error: ActivityError, or_when: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Show that the step `name` was refused for good with `error`; wait for a retry.
+
+        `or_when` tells what else ends the wait.
+        """
+        reason = message_of(error)
         self._stuck[name] = (
             f"{name} was refused: {reason}. Mend the cause, then send the signal `retry`."
         )
         self._publish()
         seen = self._retries
         try:
-            await workflow.wait_condition(lambda: self._retries > seen)
+            await workflow.wait_condition(lambda: self._retries > seen or or_when())
         except asyncio.CancelledError:
             self._no_longer_stuck(name)
             raise
@@ -107,8 +116,13 @@ class Steps:
         self._no_longer_stuck(name)
 
     def _no_longer_stuck(self, name: str) -> None:
-        del self._stuck[name]
+        self._stuck.pop(name, None)
         self._publish()
+
+
+def _is_told_to_stop() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _without_account(request: Request) -> Request:

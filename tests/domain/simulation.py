@@ -174,7 +174,8 @@ class World:
             return Answer(state, at, look_up_at=next_look_up_at(doubted_at, at))
         self._doubts.pop(charge.billing_on, None)
         if state is ChargeState.DECLINED and charge.attempt_rung is not None:
-            return Answer(state, at, rung_at=next_rung_at(self.terms, charge.attempt_rung, at))
+            rung_at = next_rung_at(self.terms, charge.attempt_rung, at)
+            return Answer(state, at, rung=charge.attempt_rung, rung_at=rung_at)
         return Answer(state, at)
 
     def _advance(self) -> None:

@@ -66,7 +66,8 @@ def answered(
 ) -> Charge:
     """One attempt, begun and answered at the same instant; how it was begun is returned."""
     begun = agenda.note_collecting(billing_on, at)
-    agenda.note_answer(billing_on, Answer(state, at, **instants))
+    rung = begun.attempt_rung if state is ChargeState.DECLINED else None
+    agenda.note_answer(billing_on, Answer(state, at, rung, **instants))
     return begun
 
 
@@ -482,7 +483,7 @@ def test_a_ladders_close_waits_for_a_fee_that_fell_due_before_it() -> None:
     agenda = agenda_after_drain()
     now = FEBRUARY_DUE + 5 * SECOND
     agenda.note_collecting(JANUARY, FEBRUARY_DUE - SECOND)
-    agenda.note_answer(JANUARY, Answer(ChargeState.DECLINED, now))
+    agenda.note_answer(JANUARY, Answer(ChargeState.DECLINED, now, agenda.charges[JANUARY].rung))
 
     due = agenda.due(now)
     agenda.note_collecting(FEBRUARY, now)
@@ -590,7 +591,8 @@ def test_a_new_card_waits_for_an_attempt_that_is_running_and_then_counts() -> No
     agenda.note_new_card()
     waiting = agenda.due(JANUARY_DUE + SECOND)
     agenda.note_answer(
-        JANUARY, Answer(ChargeState.DECLINED, JANUARY_DUE + SECOND, rung_at=local(1, 16, 9))
+        JANUARY,
+        Answer(ChargeState.DECLINED, JANUARY_DUE + SECOND, rung=0, rung_at=local(1, 16, 9)),
     )
 
     assert waiting == []

@@ -102,7 +102,7 @@ class FakeBilling:
                     raise Rejected(Code.ACCOUNT_CLOSED, f"Account {account.account_id} is closed.")
                 account.take_due(step.at, None)
                 account.pauses[step.act_id] = FakePause(step.terms, step.at)
-            return PlanSuspended(first_billing_on=account.next_billing_on)
+            return PlanSuspended(first_billing_on=account.next_billing_on, paused_at=step.at)
 
         return self._once("suspend_plan", step, suspend)
 

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from domain.errors import Code, InvariantViolated, Rejected
 from domain.messages import Step
+from systems.effects import WHO_ASKED
 
 Result = TypeVar("Result")
 
@@ -30,7 +31,7 @@ class FakeSystem:
     ) -> Any:
         """See `systems.effects.once`."""
         key = ":".join(filter(None, (step.act_id, verb, part)))
-        request = step.model_dump(mode="json", exclude={"at"})
+        request = step.model_dump(mode="json", exclude={"at", *WHO_ASKED})
         with self.lock:
             if step.account_id not in self.account_ids:
                 raise Rejected(Code.ACCOUNT_NOT_FOUND, f"There is no account {step.account_id}.")

@@ -23,7 +23,7 @@ from domain import names
 from domain.calendar import local_date
 from domain.errors import Code, Rejected
 from domain.ids import Prefix, make_id
-from domain.messages import BeginPause, MarkPaused, Status, Step, SuspendPlan
+from domain.messages import BeginPause, MarkPaused, PauseInput, Status, Step, SuspendPlan
 from domain.names import Activity
 from domain.policy import Action
 from domain.ports import Snapshot
@@ -64,6 +64,7 @@ class Stage:
         self.account = account
         self.account_id = account.account_id
         self.administrator = account.administrator_id
+        self.created_at = datetime.now(UTC) - timedelta(days=400)
         self.faults = Faults()
         self.offer = Offer()
         self.pauses = PauseClient(client, systems.accounts)
@@ -196,6 +197,26 @@ class Stage:
             return (await self.current(handle)).needs_operator
 
         return await eventually(reason)
+
+    async def current_pause_id(self) -> str:
+        """The id of the account's open, or last, pause."""
+        act = self.systems.accounts.last_act(self.account_id)
+        assert act is not None
+        return act.act_id
+
+    async def start_for(self, account: SampleAccount, pause_id: str) -> Status:
+        """What a pause of another account comes to that is started with this id."""
+        handle = await self.client.start_workflow(
+            AccountPause.run,
+            PauseInput(
+                account_id=account.account_id,
+                requested_by=account.administrator_id,
+                pause_id=pause_id,
+            ),
+            id=names.pause_workflow_id(account.account_id),
+            task_queue=names.TASK_QUEUE,
+        )
+        return await handle.result()
 
     def close_handle(self) -> WorkflowHandle[AccountClose, Status]:
         """The close of the active account."""

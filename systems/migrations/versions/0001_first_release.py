@@ -125,6 +125,7 @@ def upgrade() -> None:
         sa.Column("resume_on", sa.Date(), nullable=True),
         sa.Column("timeline", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("paused_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ends_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("retained_numbers", sa.Integer(), nullable=False),
         sa.Column("snapshot", sa.JSON(none_as_null=True), nullable=True),

@@ -318,7 +318,8 @@ class Billing(Protocol):
         Owed means due in ``[paused_at, end)``, `end` being the resume's or close's instant; else
         the answer is `not_owed`. Safe to call again with the same `attempt`: an attempt whose
         outcome is unknown is looked up at the gateway, never made a second time. A new attempt is
-        made only after a definite decline of the one before. No card on file is a decline.
+        made only after a definite decline of the one before. No card on file is a decline. The
+        answer to a decline names the rung of the attempt that was declined, None on a new card.
 
         A receipt is queued with `paid`; with the decline of rung 1 and later, that rung's mail.
         After the last rung and with `LadderEnd.KEEP` the date is written off. After the end of the

@@ -19,6 +19,14 @@ from domain.messages import Status
 ANSWER_SECONDS = 60
 
 
+class RunIsGone(Rejected):
+    """There is no such run, or none any more; whether its pause is over the database knows."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__(Code.RUN_IS_ENDING, "That run has just ended.")
+
+
 def or_refusal(status: Status) -> Status:
     """`status`, unless it tells of a refusal.
 
@@ -56,7 +64,7 @@ def translated() -> Iterator[None]:
         ) from error
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
-            raise Rejected(Code.RUN_IS_ENDING, "That run has just ended.") from error
+            raise RunIsGone from error
         if error.status in (RPCStatusCode.CANCELLED, RPCStatusCode.DEADLINE_EXCEEDED):
             raise Transient("no worker answered in time; ask again") from error
         raise Transient(f"Temporal did not answer: {error.status.name}") from error

@@ -34,7 +34,7 @@ from domain.messages import (
 from domain.policy import check_administrator, check_confirmed
 from domain.ports import Accounts, Act
 from domain.states import AccountStatus, ActKind, PauseState
-from starter.answers import ANSWER_SECONDS, answer, or_refusal, translated
+from starter.answers import ANSWER_SECONDS, RunIsGone, answer, or_refusal, translated
 from starter.listing import Attention, attention
 from workflows.account_close import AccountClose
 from workflows.account_pause import AccountPause
@@ -148,8 +148,8 @@ class PauseClient:
         handle, update = self._handle(act), names.CHANGE_RESUME_DATE
         try:
             return await answer(handle.execute_update(update, request, result_type=Status))
-        except Rejected as error:
-            if error.code is not Code.RUN_IS_ENDING or not await self._revive(act):
+        except RunIsGone:
+            if not await self._revive(act):
                 raise
         return await answer(handle.execute_update(update, request, result_type=Status))
 
@@ -196,8 +196,9 @@ class PauseClient:
             except Rejected as error:
                 if error.code is not Code.RUN_IS_ENDING:
                     raise
-            if act is None or not await self._revive(act):
-                await self._until_ended(names.pause_workflow_id(account_id))
+                if isinstance(error, RunIsGone) and act and await self._revive(act):
+                    continue
+            await self._until_ended(names.pause_workflow_id(account_id))
         raise Transient(f"the last pause of account {account_id} does not come to its end")
 
     async def payment_method_updated(self, account_id: str) -> None:

@@ -13,8 +13,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.messages import BeginEnd, CloseInput, Message, Refusal, Status, Step
     from domain.states import PauseState
     from workflows.closing import close_account, no_attempts
-    from workflows.requests import parse_close_input
-    from workflows.steps import Steps, code_of, figures_of, message_of, run_step, to_its_end
+    from workflows.requests import parse_close_input, refusal
+    from workflows.steps import Steps, code_of, run_step, to_its_end
     from workflows.view import Publisher
 
 
@@ -55,11 +55,7 @@ class AccountClose:
         try:
             await run_step(AccountActivities.begin_close, begin, "the account is to be closed")
         except ActivityError as error:
-            self._refusal = Refusal(
-                code=code_of(error) or Code.PAUSING_FAILED,
-                message=message_of(error),
-                figures=figures_of(error),
-            )
+            self._refusal = refusal(code_of(error) or Code.UNAVAILABLE, error)
             self._end(PauseState.REFUSED, begin.at)
             return
         step = Step(act_id=begin.act_id, account_id=begin.account_id, at=begin.at)

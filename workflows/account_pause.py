@@ -42,11 +42,12 @@ with workflow.unsafe.imports_passed_through():
         check_close,
         parse_pause_input,
         parse_resume,
+        refusal,
         rejection,
         update_failure,
     )
     from workflows.resuming import restore_account
-    from workflows.steps import Steps, code_of, figures_of, message_of, run_step, to_its_end
+    from workflows.steps import Steps, code_of, message_of, run_step, to_its_end
     from workflows.view import Publisher, charge_statuses, next_event
 
 # Stands in for an input that could not be read, in a run that fails at once.
@@ -177,10 +178,8 @@ class AccountPause:
         if end.command is not None and code_of(error) is not None:
             self._drop(end.command, error)
         else:
-            known = len(self._commands)
-            await self._steps.until_retried(
-                f"begin_{end.wish}", error, or_when=lambda: len(self._commands) > known
-            )
+            known, step = len(self._commands), f"begin_{end.wish}"
+            await self._steps.until_retried(step, error, lambda: len(self._commands) > known)
         return False
 
     async def _resume(self, keeping: Keeping, end: End) -> None:
@@ -381,10 +380,7 @@ class AccountPause:
         self._note(f"a {command.wish} was ignored: {message_of(error)}")
 
     def _refuse(self, code: Code, error: ActivityError | None) -> None:
-        message = message_of(error) if error else "the pause could not take effect"
-        self._refusal = Refusal(
-            code=code, message=message, figures=figures_of(error) if error else {}
-        )
+        self._refusal = refusal(code, error)
         self._end(PauseState.REFUSED, workflow.now())
 
     def _end(self, state: PauseState, at: datetime) -> None:

@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
 
     from domain.errors import Code, Rejected
     from domain.ids import Prefix, checked_id, make_id
-    from domain.messages import CloseInput, CloseRequest, PauseInput, ResumeRequest
+    from domain.messages import CloseInput, CloseRequest, PauseInput, Refusal, ResumeRequest
     from domain.policy import check_confirmed
     from workflows.steps import code_of, figures_of, message_of
 
@@ -76,6 +76,13 @@ def check_close(request: CloseRequest, account_id: str, pause_id: str) -> None:
 def rejection(code: Code, message: str) -> ApplicationError:
     """What a caller is told whose request a rule does not allow."""
     return ApplicationError(message, type=code, non_retryable=True)
+
+
+def refusal(code: Code, error: ActivityError | None) -> Refusal:
+    """What a run's result says of the `error` that refused it; None: an operator cancelled."""
+    if error is None:
+        return Refusal(code=code, message="the pause could not take effect")
+    return Refusal(code=code, message=message_of(error), figures=figures_of(error))
 
 
 def update_failure(error: ActivityError) -> ApplicationError:

@@ -139,7 +139,8 @@ def test_the_resume_date_moves_within_six_months_and_drops_back_to_them() -> Non
     moved = house.steps.change_resume_date(
         ChangeResumeDate(**STEP, requested_by=ADMIN, resume_on=date(2026, 3, 1))
     )
-    dropped = house.steps.change_resume_date(ChangeResumeDate(**STEP, requested_by=ADMIN))
+    later = {**STEP, "at": AT + timedelta(minutes=1)}
+    dropped = house.steps.change_resume_date(ChangeResumeDate(**later, requested_by=ADMIN))
 
     assert (moved.timeline.resume_on, len(moved.timeline.fees)) == (date(2026, 3, 1), 2)
     assert (dropped.timeline.resume_on, len(dropped.timeline.fees)) == (date(2026, 7, 10), 6)

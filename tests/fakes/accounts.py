@@ -14,6 +14,7 @@ from domain.messages import (
     SendReminder,
     Step,
 )
+from domain.names import Activity
 from domain.ports import Act, PlanQuote, Snapshot
 from domain.states import AccountStatus, ActKind, PauseState, Role, moved
 from domain.terms import Terms
@@ -130,13 +131,15 @@ class FakeAccounts(FakeSystem):
         self.once("mark_refused", step, mark)
 
     def change_resume_date(self, step: ChangeResumeDate, timeline: Timeline) -> None:
-        with self.lock:
+        def change() -> None:
             act = self.acts_by_id.get(step.act_id)
             if act is None or act.state is not PauseState.PAUSED:
                 raise Rejected(Code.ACCOUNT_NOT_PAUSED, f"{step.act_id} is not in effect.")
             if act.timeline != timeline:
                 self._change(step, act.state, timeline=timeline, resume_on=timeline.resume_on)
                 self._write(step, "resume_date_changed", step.requested_by)
+
+        self.once(Activity.CHANGE_RESUME_DATE, step, change, part=step.at.isoformat())
 
     def remind(self, step: SendReminder, quote: PlanQuote) -> None:
         reminder = step.reminder

@@ -215,8 +215,8 @@ class FakeBilling:
             kind = "final_notice" if rung == final_notice_rung(terms) else "declined"
             self.notices.append((account.account_id, kind, invoice.billing_on))
         if invoice.state in FINAL:
-            rung_at = None
-        attempt.answer = FeeAnswer(state=invoice.state, rung_at=rung_at)
+            rung = rung_at = None
+        attempt.answer = FeeAnswer(state=invoice.state, rung=rung, rung_at=rung_at)
         return attempt.answer
 
     def _once(self, verb: str, step: Step, effect: Callable[[FakeAccount], Result]) -> Result:

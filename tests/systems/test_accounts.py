@@ -1,10 +1,11 @@
 """The contract of `Accounts`, from the request to the pause in effect."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
 from domain.errors import Code, InvariantViolated, Rejected
+from domain.messages import ChangeResumeDate
 from domain.ports import Accounts, Act
 from domain.states import AccountStatus, ActKind, PauseState, Role
 from tests.systems.accounts_world import (
@@ -33,6 +34,7 @@ from tests.systems.examples import (
     end,
     mark_paused,
     mark_refused,
+    message,
     send_reminder,
     step,
     timeline,
@@ -274,14 +276,33 @@ def test_the_last_change_of_the_resume_date_counts(world: World) -> None:
     pause(world.accounts)
     first, second = date(2026, 3, 1), date(2026, 4, 1)
 
-    for day in (first, second, second, first):
-        world.accounts.change_resume_date(change_resume_date(day), timeline(day))
+    for minutes, day in enumerate((first, second, second, first)):
+        at = AT + timedelta(minutes=minutes)
+        change = message(ChangeResumeDate, at=at, requested_by=ADMIN, resume_on=day)
+        world.accounts.change_resume_date(change, timeline(day))
 
     act = world.accounts.act(PAUSE)
     assert act is not None
     assert (first, timeline(first)) == (act.resume_on, act.timeline)
     # The repeat in the middle has left no line of its own.
     assert [(ADMIN, "resume_date_changed")] * 3 == world.audit()[-3:]
+
+
+def test_a_late_attempt_of_an_older_change_does_not_undo_a_newer_one(world: World) -> None:
+    pause(world.accounts)
+    older, newer = date(2026, 3, 1), date(2026, 4, 1)
+    change = message(ChangeResumeDate, requested_by=ADMIN, resume_on=older)
+    again = message(
+        ChangeResumeDate, at=AT + timedelta(minutes=1), requested_by=ADMIN, resume_on=newer
+    )
+
+    world.accounts.change_resume_date(change, timeline(older))
+    world.accounts.change_resume_date(again, timeline(newer))
+    world.accounts.change_resume_date(change, timeline(older))
+
+    act = world.accounts.act(PAUSE)
+    assert act is not None
+    assert newer == act.resume_on
 
 
 def test_the_resume_date_cannot_change_unless_paused(accounts: Accounts) -> None:

@@ -124,7 +124,9 @@ def test_a_first_decline_starts_the_ladder_without_a_mail(shop: Shop) -> None:
 
     answer = pause.collect(JAN_15)
 
-    assert FeeAnswer(state=ChargeState.DECLINED, rung_at=local("2026-01-16 09:00")) == answer
+    assert (
+        FeeAnswer(state=ChargeState.DECLINED, rung=0, rung_at=local("2026-01-16 09:00")) == answer
+    )
     assert [] == shop.notices(pause.account_id)
 
 

@@ -52,7 +52,10 @@ def test_an_unknown_that_turns_out_declined_starts_its_ladder_then(shop: Shop) -
 
     looked_up = pause.collect(JAN_15, local("2026-01-18 09:00"))
 
-    assert FeeAnswer(state=ChargeState.DECLINED, rung_at=local("2026-01-19 09:00")) == looked_up
+    assert (
+        FeeAnswer(state=ChargeState.DECLINED, rung=0, rung_at=local("2026-01-19 09:00"))
+        == looked_up
+    )
 
 
 def test_look_ups_come_after_five_minutes_an_hour_and_then_daily(shop: Shop) -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, create_engine, text
@@ -104,11 +105,13 @@ def test_a_duplicate_is_no_outage(database: Database) -> None:
         session.add(_account())
 
 
-def test_a_database_that_is_away_is_transient(postgresql_url: str, sqlite_url: str) -> None:
+def test_a_database_that_is_away_is_transient(
+    postgresql_url: str, sqlite_url: str, tmp_path: Path
+) -> None:
     nobody_listens = make_url(postgresql_url).set(port=1)
-    no_such_folder = make_url(sqlite_url).set(database="/no/such/folder/file.db")
+    no_file = make_url(sqlite_url).set(database=str(tmp_path))
 
-    for url in (nobody_listens, no_such_folder):
+    for url in (nobody_listens, no_file):
         engine = make_engine(url.render_as_string(hide_password=False))
         assert "the database did not answer: OperationalError" == _fault(engine)
         engine.dispose()

@@ -29,10 +29,10 @@ from domain.terms import Offer
 from settings import Settings, SettingsError
 from starter.connect import connect
 from systems.jobs import Jobs
-from systems.letters import Letters
-from systems.mailers import FileMailer, SmtpMailer
 from systems.migrate import is_current
 from systems.notices import Relay
+from systems.notices.letters import Letters
+from systems.notices.mailers import FileMailer, SmtpMailer
 from systems.wiring import open_systems
 from workflows.account_close import AccountClose
 from workflows.account_pause import AccountPause

@@ -21,9 +21,9 @@ from domain.timeline import Timeline
 from starter.client import PauseClient
 from starter.listing import CALM, ListedPause, listed
 from starter.preview import Preview, preview_of_open_act, preview_of_pause
-from systems.cards import CardView
+from systems.billing.cards import CardView
 from systems.gateways.sandbox import card as sandbox_card
-from systems.trackers import TrackerView
+from systems.numbers.trackers import TrackerView
 from systems.wiring import Systems
 
 

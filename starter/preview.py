@@ -12,8 +12,8 @@ from domain.ports import Act
 from domain.states import AccountStatus
 from domain.terms import Offer, Terms
 from domain.timeline import Timeline, latest_resume_on, plan_timeline
-from systems.acts import already_paused
-from systems.plan import Line, remaining_days_line
+from systems.accounts.acts import already_paused
+from systems.billing.plan import Line, remaining_days_line
 from systems.wiring import Systems
 
 

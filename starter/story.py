@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from domain.money import display
-from systems.account_views import AuditEntry
-from systems.invoices import AttemptView, InvoiceView
+from systems.accounts.views import AuditEntry
+from systems.billing.invoices import AttemptView, InvoiceView
 from systems.tables import AttemptState, InvoiceKind
 from systems.wiring import Systems
 

@@ -19,12 +19,12 @@ from starter.cli.context import Context, connected, opened
 from starter.cli.output import Output
 from starter.cli.views import day, facts, grid, named, state
 from starter.local.server import register_search_attributes
-from systems.cards import CardView
+from systems.billing.cards import CardView
 from systems.gateways.sandbox import CARDS
 from systems.migrate import upgrade
+from systems.numbers.trackers import TrackerStatus, TrackerView
 from systems.sample import SampleAccount
 from systems.sample import seed as seed_accounts
-from systems.trackers import TrackerStatus, TrackerView
 from systems.wiring import open_systems
 
 ACCOUNTS, SET_UP = "Accounts", "Set-up"

@@ -18,7 +18,7 @@ from starter.cli.output import Output
 from starter.client import PauseClient
 from starter.connect import LOCAL_ADDRESS, configured_address, connect
 from starter.local.marker import running_stack
-from systems.account_views import AccountView
+from systems.accounts.views import AccountView
 from systems.migrate import is_current
 from systems.wiring import Systems, open_systems
 

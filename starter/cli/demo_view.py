@@ -13,7 +13,7 @@ from starter.cli.views import charges_table, day, event_line, facts, grid, momen
 from starter.local.demo import TIME_ZONE, DemoResult, SystemCheck
 from starter.story import Event
 from systems.notices import NoticeKind
-from systems.outbox import NoticeView
+from systems.notices.outbox import NoticeView
 
 # Six months take a second; on a terminal each event stays long enough to be read.
 SECONDS_PER_EVENT = 0.25

@@ -24,7 +24,7 @@ from starter.local.demo import Stage, demonstrate, own_stage
 from starter.local.marker import running_stack
 from starter.local.stack import Plan, StackFailed
 from starter.local.up import run_up
-from systems.account_views import AccountView
+from systems.accounts.views import AccountView
 
 PANEL = "Local stack"
 PORT, UI_PORT = 7233, 8233

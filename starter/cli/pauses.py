@@ -13,7 +13,7 @@ from starter.cli.app import AccountName, AsJson, AsUser, Yes, app, confirmed, ru
 from starter.cli.context import Context, opened
 from starter.cli.output import Output
 from starter.cli.views import list_view, preview_view, status_view
-from systems.account_views import AccountView
+from systems.accounts.views import AccountView
 
 PANEL = "Pauses"
 

@@ -26,7 +26,7 @@ from starter.local.stack import Plan, Stack, StackFailed, ephemeral
 from starter.story import Event, story_of
 from systems.migrate import upgrade
 from systems.notices import NoticeKind
-from systems.outbox import NoticeView, notices
+from systems.notices.outbox import NoticeView, notices
 from systems.sample import SampleAccount, create_account
 from systems.wiring import Systems, open_systems
 

@@ -29,7 +29,7 @@ from domain.states import PauseState, Role
 from settings import Settings
 from starter.cli import app
 from starter.cli.app import execute
-from systems.sample_parts import account_id, user_id
+from systems.sample.parts import account_id, user_id
 from tests.house.documents import ROOT, Document, document, documents, project_files
 
 README = document("README.md")

@@ -17,7 +17,7 @@ from domain.states import Role, TrackerType
 from domain.terms import Offer
 from domain.timeline import Reminder, Timeline, plan_timeline
 from systems.db import Database
-from systems.sample_parts import (
+from systems.sample.parts import (
     Blueprint,
     CompanyPlan,
     TrackerPlan,

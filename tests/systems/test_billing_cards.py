@@ -10,7 +10,7 @@ from sqlalchemy import select
 from domain.errors import Code, Rejected
 from domain.states import LadderEnd
 from domain.terms import Offer
-from systems.cards import CardView
+from systems.billing.cards import CardView
 from systems.db import Database
 from systems.tables import Base
 from tests.systems.billing_shop import (

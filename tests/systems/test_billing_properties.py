@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 
 from domain.calendar import billing_date, due_instant, local_date, next_billing_date
+from systems.billing.invoices import InvoiceView
 from systems.db import Database, make_engine
-from systems.invoices import InvoiceView
 from systems.tables import InvoiceKind, InvoiceState, LineKind
 from tests.fakes.gateway import FakeGateway
 from tests.systems.billing_shop import SqlShop, add_account, new_pause, succeeded, use_card

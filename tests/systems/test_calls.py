@@ -3,9 +3,9 @@ from datetime import timedelta
 import pytest
 
 from domain.errors import InvariantViolated
-from systems.calls import Treatment
 from systems.db import Database
 from systems.numbers import SqlNumbers
+from systems.numbers.calls import Treatment
 from tests.systems.examples import (
     ACCOUNT,
     AT,

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from systems.letters import WIDTH, Letters
-from systems.notices import Letter, NoticeKind, Text
+from systems.notices.letters import WIDTH, Letters
+from systems.notices.queue import Letter, NoticeKind, Text
 
 MONEY = {"amount_minor": 500, "currency": "USD", "last4": "4242"}
 DATES = {

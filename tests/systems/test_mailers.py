@@ -12,7 +12,7 @@ from aiosmtpd.smtp import AuthResult, Envelope
 
 from domain.errors import Transient
 from domain.ports import Mail
-from systems.mailers import FileMailer, SmtpMailer
+from systems.notices.mailers import FileMailer, SmtpMailer
 
 MAIL = Mail(
     message_id="<NOT1.USR1@notices.account-pause>",

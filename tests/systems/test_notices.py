@@ -8,7 +8,7 @@ from domain.errors import Transient
 from domain.ports import Mail
 from domain.states import Role
 from systems.db import Database
-from systems.notices import FIRST_WAIT, LEASE, Letter, NoticeKind, Relay, Text, enqueue
+from systems.notices.queue import FIRST_WAIT, LEASE, Letter, NoticeKind, Relay, Text, enqueue
 from systems.tables import NoticeRow, UserRow
 from tests.systems.examples import ACCOUNT, ADMIN, AT, OTHER, OTHER_KEY, add_account
 from tests.together import together

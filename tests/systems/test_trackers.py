@@ -4,10 +4,10 @@ import pytest
 
 from domain.errors import Code, Rejected
 from domain.states import TrackerType
-from systems.calls import Treatment
 from systems.db import Database
 from systems.numbers import SqlNumbers
-from systems.trackers import NewTracker, TrackerStatus
+from systems.numbers.calls import Treatment
+from systems.numbers.trackers import NewTracker, TrackerStatus
 from tests.systems.examples import (
     ACCOUNT,
     AT,

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from domain.calendar import local_date, next_billing_date
 from domain.ids import Prefix, make_id
 from domain.states import AccountStatus, NumberState, Role, TrackerType
-from systems import cards, subscriptions
+from systems.billing import cards, subscriptions
 from systems.gateways import sandbox
 from systems.tables import (
     AccessRow,

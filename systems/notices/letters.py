@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from domain.money import display
-from systems.notices import Letter, Text
+from systems.notices.queue import Letter, Text
 
 WIDTH = 76
 BULLET = "- "
@@ -21,7 +21,7 @@ class Letters:
         """Point to pages under `pages_url`, or in words if there are none."""
         self._pages_url = pages_url.rstrip("/") if pages_url else None
         self._templates = Environment(
-            loader=PackageLoader("systems", "templates"),
+            loader=PackageLoader("systems.notices", "templates"),
             # Plain text: nothing is to be escaped.
             autoescape=False,
             undefined=StrictUndefined,

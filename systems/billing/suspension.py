@@ -14,15 +14,15 @@ from sqlalchemy.orm import Session
 from domain.errors import Code, InvariantViolated, Rejected
 from domain.messages import PlanSuspended, Settled, Step, SuspendPlan
 from domain.period import period_left
-from systems.act_rows import TERMS, dumped
-from systems.plan import (
+from systems.accounts.act_rows import TERMS, dumped
+from systems.billing.plan import (
     Line,
     put_down,
     remaining_days,
     subscription_of,
     take_due,
 )
-from systems.settling import move, unpaid_fee, write_off
+from systems.billing.settling import move, unpaid_fee, write_off
 from systems.tables import (
     ActRow,
     InvoiceRow,

@@ -9,9 +9,9 @@ from domain.calendar import billing_date
 from domain.errors import InvariantViolated
 from domain.messages import CollectFee, FeeAnswer
 from domain.states import ChargeState
-from systems.collecting import Pending, begin_attempt
-from systems.plan import invoice_of, subscription_of, take_for_fee, terms_of
-from systems.suspension import is_owed
+from systems.billing.collecting import Pending, begin_attempt
+from systems.billing.plan import invoice_of, subscription_of, take_for_fee, terms_of
+from systems.billing.suspension import is_owed
 from systems.tables import InvoiceRow, SuspensionRow
 
 

@@ -25,7 +25,7 @@ from domain.states import AccountStatus, ActKind, PauseState, moved
 from domain.terms import Terms
 from domain.timeline import Timeline
 from systems import audit
-from systems.act_rows import (
+from systems.accounts.act_rows import (
     TERMS,
     TIMELINE,
     act_row,

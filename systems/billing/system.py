@@ -25,16 +25,16 @@ from domain.messages import (
 from domain.money import CURRENCY
 from domain.names import Activity
 from domain.ports import PaymentGateway, PlanQuote, Snapshot
-from systems import cards, plan, subscriptions, suspension
-from systems.billing_jobs import BillingJobs
-from systems.cards import CardView, NewCard
-from systems.collecting import Collector
+from systems.billing import cards, plan, subscriptions, suspension
+from systems.billing.cards import CardView, NewCard
+from systems.billing.collecting import Collector
+from systems.billing.fees import begin_fee
+from systems.billing.invoices import InvoiceView, charge_statuses, invoice_views
+from systems.billing.jobs import BillingJobs
+from systems.billing.plan import Line
+from systems.billing.subscriptions import NewSubscription
 from systems.db import Database, lock_account
 from systems.effects import once
-from systems.fees import begin_fee
-from systems.invoices import InvoiceView, charge_statuses, invoice_views
-from systems.plan import Line
-from systems.subscriptions import NewSubscription
 from systems.tables import AccountRow
 
 

@@ -11,11 +11,11 @@ from domain.names import Activity
 from domain.ports import Snapshot
 from domain.states import NumberState
 from systems import audit
-from systems.calls import Calls
 from systems.db import Database
 from systems.effects import is_recorded, once
+from systems.numbers.calls import Calls
+from systems.numbers.trackers import Trackers
 from systems.tables import CallFlowRow, NumberRow, TrackerRow
-from systems.trackers import Trackers
 
 
 class SqlNumbers(Trackers, Calls):

@@ -21,9 +21,10 @@ from domain.ports import Act, PlanQuote, Snapshot
 from domain.states import AccountStatus, Role
 from domain.terms import Terms
 from domain.timeline import Timeline
-from systems import acts, audit
-from systems.account_views import AccountViews
-from systems.act_rows import last_act_row, open_act_row, to_act
+from systems import audit
+from systems.accounts import acts
+from systems.accounts.act_rows import last_act_row, open_act_row, to_act
+from systems.accounts.views import AccountViews
 from systems.db import lock_account
 from systems.effects import once
 from systems.tables import AccountRow, ActRow, UserRow

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from systems.db import Database
-from systems.notices import NoticeKind
+from systems.notices.queue import NoticeKind
 from systems.tables import NoticeRow
 
 

@@ -17,10 +17,10 @@ from domain.calendar import due_instant
 from domain.errors import InvariantViolated
 from domain.messages import FeeAnswer
 from domain.states import ChargeState
-from systems.act_rows import open_act_row
-from systems.collecting import Collector, Pending, begin_attempt
+from systems.accounts.act_rows import open_act_row
+from systems.billing.collecting import Collector, Pending, begin_attempt
+from systems.billing.plan import subscription_of, take_due
 from systems.db import Database, lock_account
-from systems.plan import subscription_of, take_due
 from systems.tables import (
     ActRow,
     InvoiceKind,

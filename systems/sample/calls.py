@@ -9,7 +9,7 @@ from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from domain.ids import Prefix, make_id
-from systems.sample_parts import NAMESPACE, area_codes, fictional_numbers
+from systems.sample.parts import NAMESPACE, area_codes, fictional_numbers
 from systems.tables import CallRow, NumberRow, TrackerRow
 
 DAYS = 90

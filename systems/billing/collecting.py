@@ -22,8 +22,7 @@ from sqlalchemy.orm import Session
 from domain.errors import InvariantViolated, Transient
 from domain.messages import FeeAnswer
 from domain.ports import Order, Payment, PaymentGateway, PaymentState
-from systems.db import Database, lock_account
-from systems.settling import (
+from systems.billing.settling import (
     ANSWERED,
     FINAL,
     final_answer,
@@ -31,6 +30,7 @@ from systems.settling import (
     settle,
     settle_declined,
 )
+from systems.db import Database, lock_account
 from systems.tables import AttemptRow, AttemptState, CardRow, InvoiceRow, InvoiceState
 
 # Why an attempt without a card on file was declined; the gateway is not asked then (R13).

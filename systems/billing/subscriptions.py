@@ -13,9 +13,9 @@ from domain.errors import Code, InvariantViolated, Rejected, Transient
 from domain.money import CURRENCY
 from domain.period import PeriodLeft
 from domain.ports import PlanQuote
-from systems.act_rows import open_act_row
-from systems.cards import refuse_card_numbers
-from systems.plan import (
+from systems.accounts.act_rows import open_act_row
+from systems.billing.cards import refuse_card_numbers
+from systems.billing.plan import (
     invoice_of,
     monthly_lines,
     pending_lines,

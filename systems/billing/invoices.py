@@ -8,8 +8,8 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from domain.messages import ChargeStatus
-from systems.plan import Line
-from systems.settling import CHARGE_STATES
+from systems.billing.plan import Line
+from systems.billing.settling import CHARGE_STATES
 from systems.tables import (
     AttemptRow,
     AttemptState,

@@ -19,7 +19,7 @@ from domain.money import share_of_period
 from domain.period import PeriodLeft
 from domain.ports import Snapshot
 from domain.terms import Terms
-from systems.act_rows import TERMS
+from systems.accounts.act_rows import TERMS
 from systems.tables import (
     AddOnRow,
     InvoiceKind,

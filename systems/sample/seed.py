@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from domain.messages import BeginEnd, Step
 from domain.states import Role, TrackerType
-from systems.sample_calls import add_calls
-from systems.sample_parts import (
+from systems.sample.calls import add_calls
+from systems.sample.parts import (
     Blueprint,
     CompanyPlan,
     TrackerPlan,
@@ -18,7 +18,7 @@ from systems.sample_parts import (
     close_id,
     user_id,
 )
-from systems.sample_parts import account_id as account_id_of
+from systems.sample.parts import account_id as account_id_of
 from systems.tables import AccountRow
 from systems.wiring import Systems
 

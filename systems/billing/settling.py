@@ -20,8 +20,8 @@ from domain.ports import Payment, PaymentState
 from domain.states import ChargeState, LadderEnd
 from domain.terms import Terms
 from systems import notices
+from systems.billing.plan import Line, put_down, subscription_of, terms_of
 from systems.notices import NoticeKind
-from systems.plan import Line, put_down, subscription_of, terms_of
 from systems.tables import (
     AttemptRow,
     AttemptState,

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from domain.errors import Code, Rejected
 from domain.ports import Act
 from domain.states import AccountStatus, ActKind, PauseState, Role
-from systems.act_rows import last_act_row, to_act
+from systems.accounts.act_rows import last_act_row, to_act
 from systems.db import Database
 from systems.tables import AccountRow, ActRow, AuditRow, UserRow
 

@@ -10,7 +10,6 @@ import pytest
 from temporalio.client import WorkflowFailureError
 
 from domain.errors import Code
-from domain.messages import CollectFee
 from domain.names import PAYMENT_METHOD_UPDATED, RESUME, Activity
 from domain.states import AccountStatus, ChargeState, NumberState, PauseState
 from systems.sample import create_account
@@ -238,8 +237,14 @@ async def test_a_rung_that_is_taken_late_shifts_what_follows(stage: Stage) -> No
 
     assert status.state is PauseState.PAUSED
     assert later.state is PauseState.PAUSED
-    attempts = [one for name, one in stage.faults.calls if name == Activity.COLLECT_FEE]
-    assert all(isinstance(one, CollectFee) for one in attempts)
+    # Due, three rungs, the refused fourth and its retry; the last attempt is still days away.
+    first = later.charges[0].billing_on
+    attempts = [
+        request.rung
+        for name, request in stage.faults.calls
+        if name == Activity.COLLECT_FEE and request.billing_on == first
+    ]
+    assert attempts == [0, 1, 2, 3, 4, 4]
 
 
 async def test_a_resume_that_fails_without_a_rule_asks_for_an_operator_and_is_not_lost(

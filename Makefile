@@ -8,7 +8,7 @@ PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check histories pins clean runtime-venv test-venv
+.PHONY: help run demo test test-slow check screenshots histories pins clean runtime-venv test-venv
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,11 +22,17 @@ demo: runtime-venv ## Watch one pause from its start to its resume
 test: test-venv ## Run the tests (PYTEST_ARGS, PYTEST_WORKERS)
 	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 
+test-slow: test-venv ## Run the tests that take minutes
+	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal -m slow --timeout 1200 $(PYTEST_ARGS)
+
 check: test-venv ## Lint, format, types and import rules
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+screenshots: test-venv ## Make the pictures of docs/pages.md anew
+	@MAKE_SCREENSHOTS=1 $(BIN)/python -m pytest -q tests/browser/test_screenshots.py
 
 histories: test-venv ## Record the replay histories anew; only before the first release
 	@$(BIN)/python -m tests.replay.record

@@ -8,11 +8,13 @@ from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.states import LadderEnd
+from domain.stripe_access import StripeAccess
 from domain.terms import Offer
 
 DEFAULTS = Offer()
@@ -46,6 +48,37 @@ class Settings(BaseSettings):
         default="",
         validation_alias="SMTP_URL",
         description="smtp://user:password@host:port; empty: mails are files in `state_dir`.",
+    )
+    public_url: str = Field(
+        default="http://127.0.0.1:8000",
+        description="Where browsers reach the web process; used in mails and at the gateway.",
+    )
+    support_email: str = Field(
+        default="support@example.com",
+        description="Whom people can write to who need help; shown on every page.",
+    )
+    stripe_api_key: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias="STRIPE_API_KEY",
+        description="Charge through Stripe with this secret key; empty: the embedded sandbox.",
+    )
+    stripe_webhook_secret: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias="STRIPE_WEBHOOK_SECRET",
+        description="Believe Stripe's webhooks that are signed with it; empty: none.",
+    )
+    stripe_url: str = Field(
+        default="", description="Another address of Stripe's API, for tests; empty: Stripe's own."
+    )
+    twilio_auth_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Believe calls that Twilio signs with it; empty: those from this machine only.",
+    )
+
+    requests_per_minute: int = Field(
+        default=600,
+        ge=1,
+        description="Requests per minute of one user, or from one address while unknown.",
     )
 
     terms_version: str = Field(
@@ -125,6 +158,22 @@ class Settings(BaseSettings):
     def gateway(self) -> str:
         """The embedded gateway's database, as an SQLAlchemy URL."""
         return self.gateway_url or f"sqlite:///{self.state_dir / 'sandbox-gateway.db'}"
+
+    @property
+    def stripe(self) -> StripeAccess | None:
+        """How to reach Stripe, None where the embedded sandbox is used."""
+        key = self.stripe_api_key.get_secret_value()
+        return StripeAccess(key, self.stripe_url) if key else None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether browsers reach the web process on this machine only."""
+        return urlsplit(self.public_url).hostname in ("127.0.0.1", "localhost", "::1")
+
+    @property
+    def pages_url(self) -> str | None:
+        """Where mails point to; None as long as nobody says where the pages are."""
+        return self.public_url if "public_url" in self.model_fields_set else None
 
     @property
     def mail_dir(self) -> Path:

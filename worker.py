@@ -23,11 +23,14 @@ from activities.accounts import AccountActivities
 from activities.billing import BillingActivities
 from activities.dni import DniActivities
 from activities.numbers import NumberActivities
+from activities.reconciliation import ReconciliationActivities
 from domain.names import TASK_QUEUE
-from domain.ports import Access, Accounts, Billing, Dni, Numbers
+from domain.payments import Gateway, KeyRefused
+from domain.ports import Access, Accounts, Billing, Dni, Numbers, Reconciler
 from domain.terms import Offer
 from settings import Settings, SettingsError
 from starter.connect import connect
+from starter.wake import Waker
 from systems.jobs import Jobs
 from systems.migrate import is_current
 from systems.notices import Relay
@@ -36,6 +39,7 @@ from systems.notices.mailers import FileMailer, SmtpMailer
 from systems.wiring import open_systems
 from workflows.account_close import AccountClose
 from workflows.account_pause import AccountPause
+from workflows.reconciliation import PaymentReconciliation
 
 log = logging.getLogger("account_pause.worker")
 
@@ -51,7 +55,13 @@ HAND_OVER = timedelta(seconds=5)
 
 
 def activities(
-    accounts: Accounts, numbers: Numbers, dni: Dni, access: Access, billing: Billing, offer: Offer
+    accounts: Accounts,
+    numbers: Numbers,
+    dni: Dni,
+    access: Access,
+    billing: Billing,
+    offer: Offer,
+    reconciler: Reconciler,
 ) -> list[Callable[..., Any]]:
     """All steps, on these systems."""
     steps = (
@@ -60,6 +70,7 @@ def activities(
         DniActivities(dni),
         AccessActivities(access),
         BillingActivities(billing, accounts),
+        ReconciliationActivities(reconciler),
     )
     return [
         getattr(owner, name)
@@ -91,7 +102,7 @@ def build_worker(
     return Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[AccountPause, AccountClose],
+        workflows=[AccountPause, AccountClose, PaymentReconciliation],
         activities=steps,
         activity_executor=executor,
         max_concurrent_activities=slots,
@@ -110,14 +121,23 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     Raises:
         SystemExit: the database is not migrated; the message says how to do it.
     """
-    systems = open_systems(settings.database, settings.gateway, settings.worker_slots)
+    systems = open_systems(
+        settings.database, settings.gateway, settings.worker_slots, settings.stripe
+    )
     if not is_current(systems.engine):
         sys.exit("The database is not up to date: run `account-pause migrate`, then start again.")
     mailer = SmtpMailer(settings.smtp_url) if settings.smtp_url else FileMailer(settings.mail_dir)
-    jobs = Jobs(systems.billing, Relay(systems.db, mailer, Letters().render))
     client = await _connect_or_stop(stop)
     if client is None:
         return
+    jobs = Jobs(
+        systems.billing,
+        Relay(systems.db, mailer, Letters(settings.pages_url).render),
+        systems.events,
+        systems.card_entries,
+        Waker(client, asyncio.get_running_loop()).wake,
+        systems.refunds,
+    )
     steps = activities(
         systems.accounts,
         systems.numbers,
@@ -125,6 +145,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         systems.access,
         systems.billing,
         settings.offer,
+        systems.reconciliation,
     )
     with ThreadPoolExecutor(settings.worker_slots) as executor:
         worker = build_worker(
@@ -139,8 +160,18 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
             log.info(
                 "ready: task queue %s on %s", TASK_QUEUE, client.service_client.config.target_host
             )
+            await asyncio.to_thread(_say_where_money_moves, systems.gateway)
             await _run_jobs(jobs, settings.job_seconds, stop)
     log.info("stopped")
+
+
+def _say_where_money_moves(gateway: Gateway) -> None:
+    """A key that Stripe refuses is said at once, and ends nothing: resumes go on without it."""
+    log.info("money moves at %s", gateway.name)
+    try:
+        gateway.check()
+    except KeyRefused as error:
+        log.error("%s Until then charges stay unknown", error)  # noqa: TRY400  (no traceback)
 
 
 async def _connect_or_stop(stop: asyncio.Event) -> Client | None:

@@ -27,10 +27,13 @@ Params = ParamSpec("Params")
 Result = TypeVar("Result")
 
 
-def step(name: Activity) -> Callable[[Callable[Params, Result]], Callable[Params, Result]]:
+def step(
+    name: Activity, *, beats: bool = False
+) -> Callable[[Callable[Params, Result]], Callable[Params, Result]]:
     """Register a method as the activity `name`, with its errors translated.
 
-    A request that leaves the account to the run's id (see `Step`) reaches the method with it.
+    A request that leaves the account to the run's id (see `Step`) reaches the method with it. One
+    that `beats` learns at a beat that it is to stop; nothing is thrown into the middle of its work.
     """
 
     def register(method: Callable[Params, Result]) -> Callable[Params, Result]:
@@ -41,7 +44,7 @@ def step(name: Activity) -> Callable[[Callable[Params, Result]], Callable[Params
             except Exception as error:
                 raise failure_of(error) from None
 
-        return activity.defn(name=name)(run)
+        return activity.defn(name=name, no_thread_cancel_exception=beats)(run)
 
     return register
 

@@ -36,6 +36,7 @@ class Charge:
     look_up_at: datetime | None = None
     has_new_card: bool = False
     ladder_ended_at: datetime | None = None
+    decline_code: str | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Answer:
     `rung` is the rung whose decline this is, None when it moves no ladder: an attempt on a new
     card, or one that was not declined. `rung_at` is the ladder's next instant, None after its last
     rung.
-    `look_up_at` is set while the outcome is unknown.
+    `look_up_at` is set while the outcome is unknown, `decline_code` when it was declined.
     """
 
     state: ChargeState
@@ -53,6 +54,7 @@ class Answer:
     rung: int | None = None
     rung_at: datetime | None = None
     look_up_at: datetime | None = None
+    decline_code: str | None = None
 
 
 class Wish(StrEnum):
@@ -194,7 +196,12 @@ class Agenda:
 
     def note_answer(self, billing_on: date, answer: Answer) -> None:
         """Record what the running attempt of `billing_on` came to."""
-        charge = replace(self.charges[billing_on], state=answer.state, look_up_at=answer.look_up_at)
+        charge = replace(
+            self.charges[billing_on],
+            state=answer.state,
+            look_up_at=answer.look_up_at,
+            decline_code=answer.decline_code,
+        )
         if answer.state is ChargeState.DECLINED:
             charge = _declined(charge, answer)
         self.charges[billing_on] = charge
@@ -219,6 +226,12 @@ class Agenda:
         for billing_on, charge in self.charges.items():
             if not _is_final(charge) and charge.state is not ChargeState.SCHEDULED:
                 self.charges[billing_on] = replace(charge, has_new_card=True)
+
+    def note_news(self, now: datetime) -> None:
+        """The gateway has news of a payment: what is unknown is looked up at `now`."""
+        for billing_on, charge in self.charges.items():
+            if charge.look_up_at is not None and charge.look_up_at > now:
+                self.charges[billing_on] = replace(charge, look_up_at=now)
 
     def note_routing_stopped(self, now: datetime) -> None:
         """The drain's step has been begun."""

@@ -24,6 +24,8 @@ class Prefix(StrEnum):
     CLOSE = "CLO"
     INVOICE = "INV"
     NOTICE = "NOT"
+    SESSION = "SES"
+    API_KEY = "KEY"
 
 
 def make_id(prefix: Prefix, uuid: UUID) -> str:

@@ -86,11 +86,16 @@ class ResumeRequest(Compact):
 
 
 class ChangeResumeDateRequest(Compact):
-    """Update `change_resume_date`. `resume_on` null drops the chosen date: six months again."""
+    """Update `change_resume_date`. `resume_on` null drops the chosen date: six months again.
+
+    `expected_resume_on` is the date that whoever asks has seen; another one that stands meanwhile
+    is not changed. None: whatever stands.
+    """
 
     requested_by: str
     resume_on: date | None = None
     pause_id: str | None = None
+    expected_resume_on: date | None = None
 
 
 class CloseRequest(Compact):
@@ -100,6 +105,16 @@ class CloseRequest(Compact):
     confirm: str
     requested_at: AwareDatetime | None = None
     pause_id: str | None = None
+
+
+class ReconcileInput(Compact):
+    """Input of `PaymentReconciliation`: ``[since, until)`` by the gateway's clock.
+
+    Left out, a run goes on where those before have come to; the schedule leaves them out.
+    """
+
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
 
 
 # --- What the workflows answer -------------------------------------------------------------------
@@ -120,14 +135,18 @@ class NextEvent(Message):
     at: datetime
 
 
-class ChargeStatus(Message):
-    """One billing date of the pause and where its fee stands."""
+class ChargeStatus(Compact):
+    """One billing date of the pause and where its fee stands.
+
+    `decline_code` says why the last attempt was declined; old runs do not tell.
+    """
 
     billing_on: date
     due_at: datetime
     amount_minor: int
     currency: str
     state: ChargeState
+    decline_code: str | None = None
 
 
 class Status(Message):
@@ -267,18 +286,46 @@ class CollectFee(Step):
 
 
 class FeeAnswer(Compact):
-    """What collecting came to; see `domain.agenda.Answer`."""
+    """What collecting came to; see `domain.agenda.Answer`. Old runs have no `decline_code`."""
 
     state: ChargeState
     rung: int | None = None
     rung_at: datetime | None = None
     look_up_at: datetime | None = None
+    decline_code: str | None = None
 
 
 class Settled(Message):
     """The unpaid dates that the end of the pause settled: moved or written off."""
 
     billing_on: list[date] = Field(default_factory=list)
+
+
+class ReconcilePayments(ReconcileInput):
+    """See `Reconciler.reconcile`; the run began at `at`."""
+
+    at: datetime
+
+
+class Reconciled(Message):
+    """What one run of the reconciliation has compared, found and done, in counts.
+
+    `found` are all differences that it met, `waiting` those that an operator has to look at, of
+    which `new` were not there before. `vanished` ones had been waiting and are no more. `foreign`
+    are payments and refunds of another product at the gateway.
+    """
+
+    since: datetime
+    until: datetime
+    payments: int = 0
+    refunds: int = 0
+    foreign: int = 0
+    found: int = 0
+    settled: int = 0
+    refunded: int = 0
+    vanished: int = 0
+    new: int = 0
+    waiting: int = 0
 
 
 class Count(Message):

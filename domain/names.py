@@ -10,10 +10,15 @@ TASK_QUEUE = "account-pause"
 
 ACCOUNT_PAUSE = "AccountPause"
 ACCOUNT_CLOSE = "AccountClose"
+PAYMENT_RECONCILIATION = "PaymentReconciliation"
+
+# The schedule, and what the ids of its runs begin with.
+RECONCILIATION_SCHEDULE_ID = "account-pause-reconciliation"
 
 RESUME = "resume"
 PAYMENT_METHOD_UPDATED = "payment_method_updated"
 RETRY = "retry"
+PAYMENT_NEWS = "payment_news"
 PAUSE = "pause"
 CHANGE_RESUME_DATE = "change_resume_date"
 CLOSE = "close"
@@ -82,3 +87,5 @@ class Activity(StrEnum):
     RETAIN_NUMBERS = "retain_numbers"
     REACTIVATE_NUMBERS = "reactivate_numbers"
     RELEASE_NUMBERS = "release_numbers"
+
+    RECONCILE_PAYMENTS = "reconcile_payments"

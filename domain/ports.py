@@ -15,10 +15,9 @@ For every method:
   arrives after its inverse was recorded for the same act (a late retry) does nothing either.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
 from typing import Any, Protocol
 
 from domain.messages import (
@@ -32,6 +31,7 @@ from domain.messages import (
     MarkPaused,
     MarkRefused,
     PlanSuspended,
+    Reconciled,
     Refusal,
     SendReminder,
     Settled,
@@ -343,68 +343,18 @@ class Billing(Protocol):
         ...
 
 
-class PaymentState(StrEnum):
-    """Where one payment stands at the gateway."""
-
-    CREATED = "created"
-    PROCESSING = "processing"
-    SUCCEEDED = "succeeded"
-    DECLINED = "declined"
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is to be paid, by which card. `card_token` is the gateway's, never a card number."""
-
-    account_id: str
-    card_token: str
-    amount_minor: int
-    currency: str
-
-
-@dataclass(frozen=True)
-class Payment:
-    """The gateway's own record of one payment. `decline_code` says why it was declined."""
-
-    payment_id: str
-    account_id: str
-    amount_minor: int
-    currency: str
-    state: PaymentState
-    decline_code: str | None = None
-
-
-class PaymentGateway(Protocol):
-    """Moves money, in two steps, so that a lost answer can always be looked up.
-
-    Every method raises `Transient` when no clear answer came: it may or may not have been done.
-    """
-
-    def create_payment(self, key: str, order: Order) -> Payment:
-        """Prepare a payment; moves no money. The same key gives the same payment.
-
-        Raises:
-            InvariantViolated: the key was used for another order.
-        """
-        ...
-
-    def confirm_payment(self, payment_id: str) -> Payment:
-        """Charge the prepared payment, once however often it is asked; a decline is an answer."""
-        ...
-
-    def get_payment(self, payment_id: str) -> Payment:
-        """The payment as it stands."""
-        ...
-
-
 @dataclass(frozen=True)
 class Mail:
-    """One mail to one person. `message_id` is the same each time the same mail is tried."""
+    """One mail to one person. `message_id` is the same each time the same mail is tried.
+
+    `html` says what `text` says; None: there is only the text.
+    """
 
     message_id: str
     to: str
     subject: str
     text: str
+    html: str | None = None
 
 
 class Mailer(Protocol):
@@ -412,4 +362,28 @@ class Mailer(Protocol):
 
     def deliver(self, mail: Mail) -> None:
         """Hand the mail over."""
+        ...
+
+
+class Reconciler(Protocol):
+    """Compares our record of the money with the gateway's (M4)."""
+
+    def reconcile(
+        self,
+        now: datetime,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        progress: Callable[[int], object] = ...,
+    ) -> Reconciled:
+        """Compare what the gateway created in ``[since, until)``, mend what mends itself.
+
+        Left out, they go on where the runs so far have come to. What does not mend itself waits
+        for an operator. Safe to repeat and to run side by side: nothing is mended twice, and a
+        difference that is found again is the same one. `progress` is told now and then how many
+        objects have been looked at.
+
+        Raises:
+            Rejected: `validation_failed`: there is nothing between `since` and `until`.
+            Transient: the gateway or the database did not answer; begin again.
+        """
         ...

@@ -20,7 +20,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from domain import names
 from domain.errors import Code, Rejected, Transient
-from domain.ids import Prefix, checked_id, make_id
+from domain.ids import Prefix, make_id
 from domain.messages import (
     ChangeResumeDateRequest,
     CloseInput,
@@ -31,11 +31,13 @@ from domain.messages import (
     ResumeRequest,
     Status,
 )
-from domain.policy import check_administrator, check_confirmed
+from domain.policy import check_confirmed
 from domain.ports import Accounts, Act
-from domain.states import AccountStatus, ActKind, PauseState
+from domain.states import ActKind, PauseState
 from starter.answers import ANSWER_SECONDS, RunIsGone, answer, or_refusal, translated
 from starter.listing import Attention, attention
+from starter.records import Records, not_paused
+from starter.runs import Run, look_at
 from workflows.account_close import AccountClose
 from workflows.account_pause import AccountPause
 from workflows.view import search_attributes
@@ -53,7 +55,7 @@ class PauseClient:
     def __init__(self, temporal: Client, accounts: Accounts) -> None:
         """`temporal` must use the pydantic data converter (see `starter/connect.py`)."""
         self._temporal = temporal
-        self._accounts = accounts
+        self._records = Records(accounts)
 
     async def pause(
         self,
@@ -72,9 +74,9 @@ class PauseClient:
             Rejected: with the code of the rule that refused; nothing has changed then.
             Transient: Temporal is away. The pause may or may not have begun: ask again.
         """
-        self._check_administrator(account_id, requested_by)
+        await self._records.check_administrator(account_id, requested_by)
         if pause_id is not None:
-            known = self._known_pause(account_id, checked_id(Prefix.PAUSE, pause_id))
+            known = await self._records.known_pause(account_id, pause_id)
             if known is not None and known.ended_at is not None:
                 return or_refusal(known.status())
         request = PauseInput(
@@ -110,8 +112,8 @@ class PauseClient:
             Rejected: `not_an_administrator`, `account_not_paused`, `pause_not_found`.
             Transient: Temporal is away: ask again, with the same `requested_at`.
         """
-        self._check_administrator(account_id, requested_by)
-        act = self._pause_meant(account_id, pause_id)
+        await self._records.check_administrator(account_id, requested_by)
+        act = await self._records.pause_meant(account_id, pause_id)
         if act.ended_at is not None:
             return act.status()
         request = ResumeRequest(
@@ -132,18 +134,25 @@ class PauseClient:
         resume_on: date | None,
         *,
         pause_id: str | None = None,
+        expected_resume_on: date | None = None,
     ) -> Status:
         """Move the planned resume to `resume_on`, or with None back to the latest date.
 
+        `expected_resume_on` is the date that was shown to whoever asks.
+
         Raises:
-            Rejected: `invalid_resume_date`, `account_not_paused`, `not_an_administrator`.
+            Rejected: `invalid_resume_date`, `account_not_paused`, `not_an_administrator`;
+                `precondition_failed` when another date stands than the expected one.
         """
-        self._check_administrator(account_id, requested_by)
-        act = self._pause_meant(account_id, pause_id)
+        await self._records.check_administrator(account_id, requested_by)
+        act = await self._records.pause_meant(account_id, pause_id)
         if act.ended_at is not None:
-            raise _not_paused(account_id, act)
+            raise not_paused(account_id, act)
         request = ChangeResumeDateRequest(
-            requested_by=requested_by, resume_on=resume_on, pause_id=act.act_id
+            requested_by=requested_by,
+            resume_on=resume_on,
+            pause_id=act.act_id,
+            expected_resume_on=expected_resume_on,
         )
         handle, update = self._handle(act), names.CHANGE_RESUME_DATE
         try:
@@ -171,15 +180,15 @@ class PauseClient:
             Rejected: `validation_failed` unless `confirm` is the word `CLOSE`;
                 `not_an_administrator`.
         """
-        self._check_administrator(account_id, requested_by)
+        await self._records.check_administrator(account_id, requested_by)
         check_confirmed(account_id, confirm)
-        known = self._accounts.act(close_id) if close_id else None
+        known = await self._records.act(close_id) if close_id else None
         if known is not None and known.account_id == account_id and known.ended_at is not None:
             return known.status()
         for _ in range(ROUNDS_FOR_AN_ENDING_RUN):
-            act = self._accounts.last_act(account_id)
+            act = await self._records.last_act(account_id)
             try:
-                if act is not None and act.state is PauseState.CLOSED and self._is_closed(act):
+                if act is not None and await self._records.has_closed(act):
                     return act.status()
                 if act is not None and act.ended_at is None and act.kind is ActKind.PAUSE:
                     request = CloseRequest(
@@ -203,7 +212,7 @@ class PauseClient:
 
     async def payment_method_updated(self, account_id: str) -> None:
         """Tell a running pause that a new card is on file; nothing happens without one."""
-        act = self._accounts.open_act(account_id)
+        act = await self._records.open_act(account_id)
         if act is not None and act.kind is ActKind.PAUSE:
             with translated():
                 await self._signal(self._handle(act), names.PAYMENT_METHOD_UPDATED)
@@ -214,7 +223,7 @@ class PauseClient:
         Raises:
             Rejected: `pause_not_found` when nothing is running for the account.
         """
-        act = self._accounts.open_act(account_id)
+        act = await self._records.open_act(account_id)
         if act is None:
             raise Rejected(Code.PAUSE_NOT_FOUND, f"Nothing is running for account {account_id}.")
         with translated():
@@ -227,11 +236,15 @@ class PauseClient:
             Rejected: `account_not_found`, `pause_not_found` when there never was one.
             Transient: the run exists and no worker answers for it.
         """
-        self._accounts.account(account_id)
-        act = self._accounts.open_act(account_id) or self._accounts.last_act(account_id)
+        await self._records.check_account(account_id)
+        act = await self._records.last_act(account_id)
         if act is None:
             raise Rejected(Code.PAUSE_NOT_FOUND, f"Account {account_id} was never paused.")
         return act.status() if act.ended_at else await self._current(act)
+
+    async def run(self, account_id: str, kind: ActKind) -> Run | None:
+        """What Temporal knows of the account's latest run of that kind. See `look_at`."""
+        return await look_at(self._run_of(account_id, kind))
 
     async def attention(self) -> dict[str, Attention]:
         """The accounts whose open pause or close is past due or waits for an operator, by id."""
@@ -280,33 +293,13 @@ class PauseClient:
             )
         )
 
-    def _is_closed(self, act: Act) -> bool:
-        return self._accounts.account(act.account_id).status is AccountStatus.CLOSED
-
-    def _check_administrator(self, account_id: str, user_id: str) -> None:
-        self._accounts.account(account_id)
-        check_administrator(account_id, self._accounts.role(account_id, user_id))
-
-    def _known_pause(self, account_id: str, pause_id: str) -> Act | None:
-        act = self._accounts.act(pause_id)
-        if act is not None and act.account_id != account_id:
-            raise Rejected(Code.PAUSE_NOT_FOUND, f"Account {account_id} has no pause {pause_id}.")
-        return act
-
-    def _pause_meant(self, account_id: str, pause_id: str | None) -> Act:
-        act = self._accounts.act(pause_id) if pause_id else self._accounts.last_act(account_id)
-        if act is None and pause_id is None:
-            raise Rejected(Code.ACCOUNT_NOT_PAUSED, f"Account {account_id} is not paused.")
-        if act is None or act.account_id != account_id:
-            raise Rejected(Code.PAUSE_NOT_FOUND, f"Account {account_id} has no pause {pause_id}.")
-        if act.kind is not ActKind.PAUSE:
-            raise _not_paused(account_id, act)
-        return act
-
     def _handle(self, act: Act) -> WorkflowHandle[AccountPause, Status]:
-        is_pause = act.kind is ActKind.PAUSE
+        return self._run_of(act.account_id, act.kind)
+
+    def _run_of(self, account_id: str, kind: ActKind) -> WorkflowHandle[AccountPause, Status]:
+        is_pause = kind is ActKind.PAUSE
         workflow_id = names.pause_workflow_id if is_pause else names.close_workflow_id
-        return self._temporal.get_workflow_handle_for(AccountPause.run, workflow_id(act.account_id))
+        return self._temporal.get_workflow_handle_for(AccountPause.run, workflow_id(account_id))
 
     async def _signal(
         self, handle: WorkflowHandle[AccountPause, Status], name: str, *args: ResumeRequest
@@ -325,7 +318,7 @@ class PauseClient:
 
         Somebody terminated it, or Temporal lost it. The new run takes the pause up as it stands.
         """
-        current = self._accounts.act(act.act_id)
+        current = await self._records.act(act.act_id)
         if current is None or current.ended_at is not None or current.kind is not ActKind.PAUSE:
             return False
         request = PauseInput(
@@ -358,7 +351,7 @@ class PauseClient:
             return await self._current(act)
         except Transient:
             # No worker is there to say how far it is; the request is kept all the same.
-            return (self._accounts.act(act.act_id) or act).status()
+            return (await self._records.now(act)).status()
 
     async def _result(self, handle: WorkflowHandle[AccountPause, Status], act: Act) -> Status:
         try:
@@ -366,7 +359,7 @@ class PauseClient:
                 return await handle.result()
         except (WorkflowFailureError, Rejected):
             # Cancelled by an operator, or gone from Temporal: the database knows how it ended.
-            return (self._accounts.act(act.act_id) or act).status()
+            return (await self._records.now(act)).status()
 
     async def _current(self, act: Act) -> Status:
         with translated():
@@ -385,13 +378,6 @@ class PauseClient:
 def _attributes(account_id: str, act_id: str, state: PauseState) -> TypedSearchAttributes:
     status = Status(pause_id=act_id, account_id=account_id, state=state)
     return TypedSearchAttributes(search_attributes(status))
-
-
-def _not_paused(account_id: str, act: Act) -> Rejected:
-    when = f" since {act.ended_at:%Y-%m-%d}" if act.ended_at else ""
-    return Rejected(
-        Code.ACCOUNT_NOT_PAUSED, f"Account {account_id} is not paused: {act.state}{when}."
-    )
 
 
 def _open_close(act: Act | None) -> str | None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from domain.money import display
+from domain.declines import explained
+from domain.money import CURRENCY, display
 from systems.accounts.views import AuditEntry
 from systems.billing.invoices import AttemptView, InvoiceView
 from systems.tables import AttemptState, InvoiceKind
@@ -67,7 +68,18 @@ TEXTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "card_changed": lambda _: "Another card is on file",
     "reopened": lambda _: "The account is open again",
     "tracker_disabled": lambda _: "A tracker is disabled for good",
+    "refund_requested": lambda d: f"{_money(d)} are to be given back",
+    "refunded": lambda d: f"{_money(d)} are given back",
+    "refund_failed": lambda d: f"{_money(d)} could not be given back",
+    "refund_held": lambda d: f"The refund of {_money(d)} is held: an operator has to look",
+    "refund_reversed": lambda d: f"The refund of {_money(d)} has failed after all",
+    "decline_was_paid": lambda d: f"{_money(d)} had been paid after all, though declined at first",
+    "difference_acknowledged": lambda _: "An operator has dealt with a difference to the gateway",
 }
+
+
+def _money(detail: Mapping[str, Any]) -> str:
+    return display(detail.get("amount_minor", 0), detail.get("currency", CURRENCY))
 
 
 def _differences(detail: Mapping[str, Any]) -> str:
@@ -86,7 +98,7 @@ def _collected(invoice: InvoiceView, attempt: AttemptView) -> Event:
     amount = display(invoice.amount_minor, invoice.currency)
     card = f"card ending {attempt.card_last4}" if attempt.card_last4 else "no card on file"
     is_paid = attempt.state is AttemptState.PAID
-    outcome = "paid" if is_paid else f"declined, {attempt.decline_code or 'no reason given'}"
+    outcome = "paid" if is_paid else f"declined, {explained(attempt.decline_code).operator}"
     return Event(
         attempt.answered_at or attempt.began_at,
         f"{which}_{attempt.state}",

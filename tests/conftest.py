@@ -1,3 +1,9 @@
 """Fixtures that every test may ask for."""
 
-pytest_plugins = ["tests.databases", "tests.temporal", "tests.workflows.stage"]
+pytest_plugins = [
+    "tests.browser.fixture",
+    "tests.databases",
+    "tests.standin.fixture",
+    "tests.temporal",
+    "tests.workflows.stage",
+]

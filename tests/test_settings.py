@@ -55,6 +55,16 @@ def test_a_ladder_must_climb(monkeypatch: pytest.MonkeyPatch) -> None:
         Settings.load()
 
 
+def test_mails_link_to_pages_once_somebody_has_said_where_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    unsaid = Settings.load()
+    monkeypatch.setenv("ACCOUNT_PAUSE_PUBLIC_URL", "https://product.example")
+
+    assert unsaid.pages_url is None
+    assert Settings.load().pages_url == "https://product.example"
+
+
 def test_settings_cannot_be_changed_afterwards() -> None:
     settings = Settings.load()
 

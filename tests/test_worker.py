@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.standin.control import Standin
 from tests.temporal import TemporalServer, free_port
 
 ROOT = Path(__file__).parents[1]
@@ -56,6 +57,26 @@ def test_a_worker_serves_until_it_is_told_to_stop(
 
     assert code == 0, log.read_text()
     assert "stopped" in log.read_text()
+
+
+def test_a_key_that_stripe_refuses_is_told_at_the_start_and_ends_nothing(
+    temporal_server: TemporalServer, sqlite_url: str, tmp_path: Path, standin: Standin
+) -> None:
+    log = tmp_path / "worker.log"
+    variables = {
+        "DATABASE_URL": sqlite_url,
+        "TEMPORAL_ADDRESS": temporal_server.address,
+        "STRIPE_API_KEY": "sk_test_revoked",
+        "ACCOUNT_PAUSE_STRIPE_URL": standin.url,
+    }
+    with running(log, **variables) as process:
+        until_logged(log, "check it")
+        code = stopped(process)
+
+    assert code == 0, log.read_text()
+    assert "money moves at stripe-test" in log.read_text()
+    assert "STRIPE_API_KEY" in log.read_text()
+    assert "sk_test_revoked" not in log.read_text()
 
 
 def test_a_worker_waits_for_a_server_that_is_not_up_yet(sqlite_url: str, tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.requests import (
         asked_at,
+        check_change,
         check_close,
         parse_pause_input,
         parse_resume,
@@ -48,7 +49,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.resuming import restore_account
     from workflows.steps import Steps, code_of, message_of, run_step, to_its_end
-    from workflows.view import Publisher, charge_statuses, next_event
+    from workflows.view import Publisher, course, next_event
 
 # Stands in for an input that could not be read, in a run that fails at once.
 NO_INPUT = PauseInput(account_id="", requested_by="")
@@ -220,17 +221,13 @@ class AccountPause:
             pause_id=self._pause_id,
             account_id=self._request.account_id,
             state=self._state,
-            paused_at=agenda.timeline.paused_at if agenda else None,
-            resume_on=agenda.timeline.resume_on if agenda else None,
-            resume_at=agenda.timeline.resume_at if agenda else None,
             ended_at=self._ended_at,
             retained_numbers=begun.retained_numbers if begun else 0,
             next_event=next_event(agenda) if agenda and is_ahead else None,
-            charges=charge_statuses(agenda, begun.terms) if agenda and begun else [],
-            past_due=agenda.is_past_due if agenda else False,
             needs_operator=self._steps.needs_operator,
             refusal=self._refusal,
             terms=begun.terms if begun else None,
+            **(course(agenda, begun.terms) if agenda and begun else {}),
         )
 
     @workflow.signal(
@@ -255,6 +252,12 @@ class AccountPause:
         """Try the new card."""
         if self._agenda is not None and not self._is_ending:
             self._agenda.note_new_card()
+
+    @workflow.signal(name=names.PAYMENT_NEWS, description="Look unknown charges up. No payload.")
+    def payment_news(self, *_: Any) -> None:
+        """The gateway has told that something became of a payment."""
+        if self._agenda is not None:
+            self._agenda.note_news(workflow.now())
 
     @workflow.signal(
         name=names.RETRY,
@@ -315,12 +318,7 @@ class AccountPause:
     @change_resume_date.validator
     def _check_can_change(self, request: ChangeResumeDateRequest) -> None:
         self._check_usable()
-        is_ours = request.pause_id in (None, self._pause_id)
-        if not is_ours or self._is_ending:
-            raise rejection(
-                Code.ACCOUNT_NOT_PAUSED,
-                f"Account {self._request.account_id} is {self._state}; nothing was changed.",
-            )
+        check_change(request, self.status(), is_ending=self._is_ending)
 
     @workflow.update(
         name=names.CLOSE,

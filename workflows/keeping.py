@@ -121,7 +121,14 @@ class Keeping:
         )
         self._agenda.note_answer(
             billing_on,
-            Answer(answer.state, workflow.now(), answer.rung, answer.rung_at, answer.look_up_at),
+            Answer(
+                answer.state,
+                workflow.now(),
+                answer.rung,
+                answer.rung_at,
+                answer.look_up_at,
+                answer.decline_code,
+            ),
         )
         self._publish()
 

@@ -12,7 +12,15 @@ with workflow.unsafe.imports_passed_through():
 
     from domain.errors import Code, Rejected
     from domain.ids import Prefix, checked_id, make_id
-    from domain.messages import CloseInput, CloseRequest, PauseInput, Refusal, ResumeRequest
+    from domain.messages import (
+        ChangeResumeDateRequest,
+        CloseInput,
+        CloseRequest,
+        PauseInput,
+        Refusal,
+        ResumeRequest,
+        Status,
+    )
     from domain.policy import check_confirmed
     from workflows.steps import code_of, figures_of, message_of
 
@@ -71,6 +79,24 @@ def check_close(request: CloseRequest, account_id: str, pause_id: str) -> None:
         check_confirmed(account_id, request.confirm)
     except Rejected as error:
         raise rejection(error.code, error.message) from None
+
+
+def check_change(request: ChangeResumeDateRequest, status: Status, *, is_ending: bool) -> None:
+    """Let another resume date through: for this pause, instead of the date that was expected.
+
+    Raises:
+        ApplicationError: `account_not_paused`; `precondition_failed` when another date stands.
+    """
+    if request.pause_id not in (None, status.pause_id) or is_ending:
+        raise rejection(
+            Code.ACCOUNT_NOT_PAUSED,
+            f"Account {status.account_id} is {status.state}; nothing was changed.",
+        )
+    if request.expected_resume_on not in (None, status.resume_on):
+        raise rejection(
+            Code.PRECONDITION_FAILED,
+            f"The resume date is {status.resume_on} meanwhile; nothing was changed.",
+        )
 
 
 def rejection(code: Code, message: str) -> ApplicationError:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import (
@@ -13,6 +14,7 @@ from temporalio.common import (
 
 with workflow.unsafe.imports_passed_through():
     from domain.agenda import Agenda, Charge, Collect, Due, End, Remind, StopRouting
+    from domain.declines import explained
     from domain.messages import ChargeStatus, NextEvent, Status
     from domain.money import display
     from domain.names import SearchAttribute
@@ -71,7 +73,18 @@ def next_event(agenda: Agenda) -> NextEvent | None:
     return NextEvent(kind=_kind(upcoming[0], agenda), at=upcoming[0].at) if upcoming else None
 
 
-def charge_statuses(agenda: Agenda, terms: Terms) -> list[ChargeStatus]:
+def course(agenda: Agenda, terms: Terms) -> dict[str, Any]:
+    """What the agenda adds to a status: when the pause began and ends, and its charges."""
+    return {
+        "paused_at": agenda.timeline.paused_at,
+        "resume_on": agenda.timeline.resume_on,
+        "resume_at": agenda.timeline.resume_at,
+        "charges": _charge_statuses(agenda, terms),
+        "past_due": agenda.is_past_due,
+    }
+
+
+def _charge_statuses(agenda: Agenda, terms: Terms) -> list[ChargeStatus]:
     """All billing dates of the pause, in order, with their amounts."""
     return [
         ChargeStatus(
@@ -80,6 +93,7 @@ def charge_statuses(agenda: Agenda, terms: Terms) -> list[ChargeStatus]:
             amount_minor=terms.fee_minor,
             currency=terms.currency,
             state=charge.state,
+            decline_code=charge.decline_code if charge.state is ChargeState.DECLINED else None,
         )
         for _, charge in sorted(agenda.charges.items())
     ]
@@ -108,7 +122,7 @@ def details(status: Status, notes: Sequence[str] = ()) -> str:
         lines += ["", "| Billing date | Fee | Charge |", "|---|---|---|"]
         lines += [
             f"| {charge.billing_on} | {display(charge.amount_minor, charge.currency)}"
-            f" | {charge.state} |"
+            f" | {_charge_words(charge)} |"
             for charge in status.charges
         ]
     return "\n".join([*lines, "", *(f"- {note}" for note in notes)])
@@ -147,6 +161,12 @@ def _collect_kind(charge: Charge) -> str:
     if charge.state is ChargeState.UNKNOWN:
         return "look_up"
     return "fee" if charge.rung == 0 else "collect_again"
+
+
+def _charge_words(charge: ChargeStatus) -> str:
+    if charge.decline_code is None:
+        return charge.state
+    return f"{charge.state}: {explained(charge.decline_code).operator}"
 
 
 def _operator_line(status: Status) -> str:

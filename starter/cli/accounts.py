@@ -1,74 +1,27 @@
-"""The commands around a pause: card, disable, seed, migrate."""
+"""The commands around a pause: disable, seed, migrate."""
 
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.console import RenderableType
 from rich.table import Table
-from rich.text import Text
 from temporalio.service import RPCError
 
 from domain.errors import Code, Rejected, Transient
-from domain.money import display
-from domain.states import AccountStatus
 from settings import Settings
-from starter.backend import CardChanged
 from starter.cli.app import AccountName, AsJson, AsUser, Yes, app, confirmed, run
-from starter.cli.context import Context, connected, opened
+from starter.cli.context import connected, opened
 from starter.cli.output import Output
-from starter.cli.views import day, facts, grid, named, state
+from starter.cli.views import grid, named, state
 from starter.local.server import register_search_attributes
-from systems.billing.cards import CardView
-from systems.gateways.sandbox import CARDS
+from starter.schedules import NOT_SCHEDULED, schedule_reconciliation
 from systems.migrate import upgrade
 from systems.numbers.trackers import TrackerStatus, TrackerView
-from systems.sample import SampleAccount
+from systems.sample import PASSWORD, SampleAccount
 from systems.sample import seed as seed_accounts
 from systems.wiring import open_systems
 
 ACCOUNTS, SET_UP = "Accounts", "Set-up"
-
-
-@app.command(rich_help_panel=ACCOUNTS)
-def card(
-    account: AccountName,
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="CARD",
-            help="A test card of the sandbox gateway, by name; left out: show what is on file.",
-            show_default=False,
-        ),
-    ] = None,
-    reopen: Annotated[
-        bool, typer.Option("--reopen", help="On a closed account: reopen it, at the price shown.")
-    ] = False,
-    as_user: AsUser = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show or change the card on file.
-
-    A new card is tried at once on every fee that is unpaid. On a closed account it opens the
-    account again on its plan, from today.
-    """
-    output = Output(as_json=as_json)
-
-    async def work() -> None:
-        async with opened(Settings.load(), needs_temporal=name is not None) as context:
-            account_id = context.account(account).account_id
-            if name is None:
-                on_file = context.systems.billing.card(account_id)
-                output.result({"card": on_file, "test_cards": sorted(CARDS)}, _card_view(on_file))
-                return
-            requested_by = context.requester(context.account(account), as_user, output)
-            meant = reopen or _asked_to_reopen(context, account_id, output)
-            changed = await context.backend.change_card(
-                account_id, requested_by, name, reopen=meant
-            )
-            output.result(changed, *_changed_views(changed))
-
-    run(work())
 
 
 @app.command(rich_help_panel=ACCOUNTS)
@@ -111,48 +64,70 @@ def disable(
 
 @app.command(rich_help_panel=SET_UP)
 def seed(as_json: AsJson = False) -> None:
-    """Make the sample accounts that are missing, and say what each is for."""
+    """Make the sample accounts that are missing, and say what each is for.
+
+    Their users may log in where the web process is for this machine only.
+    """
     output = Output(as_json=as_json)
 
     async def work() -> None:
-        async with opened(Settings.load(), needs_temporal=False) as context:
-            accounts = seed_accounts(context.systems, datetime.now(UTC))
-            output.result({"accounts": accounts}, _samples_table(accounts))
+        settings = Settings.load()
+        async with opened(settings, needs_temporal=False) as context:
+            now, is_local = datetime.now(UTC), settings.is_local
+            accounts = seed_accounts(context.systems, now, with_log_ins=is_local)
+            password = PASSWORD if is_local else None
+            output.result(
+                {"accounts": accounts, "password": password}, _samples_table(accounts, password)
+            )
 
     run(work())
 
 
 @app.command(rich_help_panel=SET_UP)
 def migrate(as_json: AsJson = False) -> None:
-    """Bring the database to today's tables, and register search attributes with Temporal.
+    """Bring the database to today's tables; register search attributes and the daily schedule.
 
     Safe to repeat. Without a Temporal service only the database is migrated.
     """
     output = Output(as_json=as_json)
     settings = Settings.load()
     settings.state_dir.mkdir(parents=True, exist_ok=True)
-    systems = open_systems(settings.database, settings.gateway, pool_size=1)
+    systems = open_systems(settings.database, settings.gateway, 1, settings.stripe)
     try:
         upgrade(systems.engine)
     finally:
         systems.close()
-    registered = run(_registered(settings, output))
-    document = {"migrated": True, "registered_search_attributes": registered}
+    registered, is_scheduled = run(_prepared(settings, output))
+    document = {
+        "migrated": True,
+        "registered_search_attributes": registered,
+        "reconciliation_is_scheduled": is_scheduled,
+    }
     output.result(document, "The database is up to date.", _registered_view(registered))
 
 
-async def _registered(settings: Settings, output: Output) -> list[str] | None:
-    """The search attributes that the service lacked; None if there is no service to ask."""
+async def _prepared(settings: Settings, output: Output) -> tuple[list[str] | None, bool]:
+    """The search attributes that the service lacked, None if there is no service to ask.
+
+    And whether the daily reconciliation is scheduled there.
+    """
     try:
-        return await register_search_attributes(await connected(settings))
+        client = await connected(settings)
+        registered = await register_search_attributes(client)
     except Transient as error:
         output.note(str(error))
-        return None
+        return None, False
     except RPCError as error:
         raise Transient(
             f"The Temporal service does not let us register search attributes"
             f" ({error.status.name}); have its operator register them."
         ) from error
+    try:
+        await schedule_reconciliation(client)
+    except RPCError as error:
+        output.note(f"{NOT_SCHEDULED} ({error.status.name}).")
+        return registered, False
+    return registered, True
 
 
 def _registered_view(registered: list[str] | None) -> str:
@@ -161,35 +136,6 @@ def _registered_view(registered: list[str] | None) -> str:
     if not registered:
         return "Temporal has all search attributes."
     return f"Registered with Temporal: {', '.join(registered)}."
-
-
-def _asked_to_reopen(context: Context, account_id: str, output: Output) -> bool:
-    """On a closed account: show the price, then ask; without anybody to ask nothing is meant."""
-    account = context.systems.accounts.account(account_id)
-    if account.status is not AccountStatus.CLOSED or output.as_json:
-        return False
-    quote = context.systems.billing.quote(account_id)
-    price = display(quote.amount_minor, quote.currency)
-    output.show(f"The account is closed. The card reopens it on its plan from today, {price}.")
-    return typer.confirm("Reopen it?")
-
-
-def _changed_views(changed: CardChanged) -> list[RenderableType]:
-    views: list[RenderableType] = [_card_view(changed.card)]
-    if changed.reopened is not None:
-        price = display(changed.reopened.amount_minor, changed.reopened.currency)
-        first_on = day(changed.reopened.next_billing_on)
-        views.append(f"The account is open again; first invoice {first_on}, {price}.")
-    return views
-
-
-def _card_view(card: CardView | None) -> RenderableType:
-    if card is None:
-        on_file: RenderableType = Text("none", style="bold red")
-    else:
-        expiry = f"{card.expires_month:02}/{card.expires_year}"
-        on_file = f"{card.brand} ending {card.last4}, good until {expiry}"
-    return facts("", [("Card on file", on_file), ("Test cards", ", ".join(sorted(CARDS)))])
 
 
 def _tracker(trackers: list[TrackerView], named: str) -> TrackerView:
@@ -225,8 +171,15 @@ def _trackers_table(trackers: list[TrackerView], name: str) -> Table:
     return table
 
 
-def _samples_table(accounts: list[SampleAccount]) -> Table:
-    table = grid("Sample accounts", "Account, its id and its administrator's", "What for")
+def _samples_table(accounts: list[SampleAccount], password: str | None) -> Table:
+    table = grid("Sample accounts", "Account, its id and its administrator's", "Users", "What for")
     for each in accounts:
-        table.add_row(named(each.name, each.account_id, each.administrator_id), each.what_for)
+        table.add_row(
+            named(each.name, each.account_id, each.administrator_id),
+            "\n".join(each.emails),
+            each.what_for,
+        )
+    if password is not None:
+        table.caption = f"Every user's password: {password}"
+        table.caption_justify = "left"
     return table

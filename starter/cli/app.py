@@ -20,15 +20,20 @@ from starter.local.stack import StackFailed
 
 Result = TypeVar("Result")
 
-REFUSED, USAGE, UNAVAILABLE, INTERRUPTED = 1, 2, 3, 130
+REFUSED, USAGE, UNAVAILABLE, WAITS, INTERRUPTED = 1, 2, 3, 4, 130
 
-EPILOG = "Exit codes: 0 done, 1 refused by a rule, 2 wrong usage, 3 something is not available."
+EPILOG = (
+    "Exit codes: 0 done, 1 refused by a rule, 2 wrong usage, 3 something is not available,"
+    " 4 something waits for an operator."
+)
 
 # In this order they are listed: first what a newcomer needs.
 ORDER = (
     *("up", "demo", "fast-forward"),
     *("preview", "pause", "resume", "change-date", "close", "status", "list"),
-    *("card", "disable", "retry", "migrate", "seed"),
+    *("card", "disable", "call", "statement", "refund", "retry", "web", "migrate", "seed"),
+    *("user", "api-key"),
+    *("reconcile", "differences", "acknowledge"),
 )
 
 

@@ -35,6 +35,11 @@ class Context:
     client: Client
     backend: Backend
 
+    @property
+    def public_url(self) -> str:
+        """Where browsers reach the web process."""
+        return public_url_of(self.settings)
+
     def account(self, named: str) -> AccountView:
         """The account with this id, or the only one whose name begins so.
 
@@ -79,13 +84,15 @@ class Context:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, *, needs_temporal: bool = True) -> AsyncIterator[Context]:
-    """The systems and, where it is needed, a connection to Temporal.
+async def opened(
+    settings: Settings, *, needs_temporal: bool = True, connections: int = CONNECTIONS
+) -> AsyncIterator[Context]:
+    """The systems on at most `connections` to the database and, where it is needed, Temporal.
 
     Raises:
         Transient: something does not answer or is not set up; the message says what to do.
     """
-    systems = _opened_systems(settings)
+    systems = _opened_systems(settings, connections)
     try:
         _check_migrated(systems)
         client = await connected(settings, lazy=not needs_temporal)
@@ -119,7 +126,7 @@ def temporal_address(settings: Settings) -> str:
     return configured_address() or running or LOCAL_ADDRESS
 
 
-def _opened_systems(settings: Settings) -> Systems:
+def _opened_systems(settings: Settings, connections: int) -> Systems:
     url = make_url(settings.database)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
         raise Transient(
@@ -128,7 +135,21 @@ def _opened_systems(settings: Settings) -> Systems:
         )
     # The embedded gateway keeps its own record there, also beside a database elsewhere.
     settings.state_dir.mkdir(parents=True, exist_ok=True)
-    return open_systems(settings.database, settings.gateway, CONNECTIONS)
+    return open_systems(
+        settings.database,
+        settings.gateway,
+        connections,
+        settings.stripe,
+        public_url_of(settings),
+    )
+
+
+def public_url_of(settings: Settings) -> str:
+    """As the settings say; where they say nothing, the web process of the local stack."""
+    stack = running_stack(settings.state_dir)
+    is_said = "public_url" in settings.model_fields_set
+    running = stack.web_url if stack and not is_said else None
+    return (running or settings.public_url).rstrip("/")
 
 
 def _check_migrated(systems: Systems) -> None:

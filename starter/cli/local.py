@@ -27,7 +27,7 @@ from starter.local.up import run_up
 from systems.accounts.views import AccountView
 
 PANEL = "Local stack"
-PORT, UI_PORT = 7233, 8233
+PORT, UI_PORT, WEB_PORT = 7233, 8233, 8000
 
 # A day is reached once its fees and reminders, at 09:00, are done.
 NOON = time(12)
@@ -37,9 +37,10 @@ NOON = time(12)
 def up(
     port: Annotated[int, typer.Option(help="Where the Temporal server answers.")] = PORT,
     ui_port: Annotated[int, typer.Option(help="Where its Web UI answers.")] = UI_PORT,
+    web_port: Annotated[int, typer.Option(help="Where the product's pages are.")] = WEB_PORT,
     as_json: AsJson = False,
 ) -> None:
-    """Start the local stack: Temporal with its Web UI, databases, sample data and a worker.
+    """Start the local stack: Temporal with its Web UI, databases, sample data, worker and web.
 
     Runs until Ctrl-C; what happened is kept for the next time. With TEMPORAL_ADDRESS set that
     service is used and no server started; with DATABASE_URL set, that database.
@@ -47,7 +48,7 @@ def up(
     settings = Settings.load()
     namespace = configured_namespace()
     screen = UpScreen(settings, namespace, Output(as_json=as_json))
-    plan = Plan(settings, port, ui_port, configured_address(), namespace)
+    plan = Plan(settings, port, ui_port, configured_address(), namespace, web_port)
     try:
         run(run_up(plan, screen.say, screen.ready))
     except StackFailed as error:
@@ -122,22 +123,31 @@ def fast_forward(
 @asynccontextmanager
 async def _demo_stage(settings: Settings, output: Output) -> AsyncIterator[Stage]:
     stack = running_stack(settings.state_dir)
-    if stack is not None and stack.owns_server and configured_address() in (None, stack.address):
+    is_here = stack is not None and stack.owns_server
+    # A demonstration of six months moves no money at Stripe, not even play money.
+    if stack and is_here and not settings.stripe and configured_address() in (None, stack.address):
         output.note(f"On the local stack at {stack.address}; the account stays there to look at.")
         async with opened(settings) as context:
             yield Stage(context.client, context.systems)
     else:
-        output.note("No local stack is up: the demonstration starts one of its own.")
+        why = "Money moves at Stripe here" if settings.stripe else "No local stack is up"
+        output.note(f"{why}: the demonstration starts a stack of its own.")
         async with own_stage(settings, output.note) as stage:
             yield stage
 
 
 def _check_is_local(settings: Settings) -> None:
-    """Let the local stack's own server through.
+    """Let the local stack's own server through, unless real money would move ahead of its time.
 
     Raises:
-        Rejected: commands go to another server.
+        Rejected: commands go to another server, or money moves at Stripe in live mode.
     """
+    if settings.stripe and settings.stripe.is_live:
+        raise Rejected(
+            Code.VALIDATION_FAILED,
+            "With a live key of Stripe a moved clock would charge real cards before their time;"
+            " use a test key, or none.",
+        )
     stack = running_stack(settings.state_dir)
     address = configured_address()
     if stack is None or not stack.owns_server or address not in (None, stack.address):

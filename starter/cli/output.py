@@ -5,7 +5,7 @@ Results go to standard output, everything else (notes, progress, errors) to stan
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -82,6 +82,19 @@ class Output:
                 yield
         else:
             yield
+
+    @contextmanager
+    def counting(self, what: str) -> Iterator[Callable[[int], None]]:
+        """Show that something takes a moment, and how far it is: on a terminal only."""
+        if not self._err.is_terminal or self.as_json:
+            yield _nobody_looks
+            return
+        with self._err.status(what) as status:
+            yield lambda count: status.update(f"{what}: {count:,}")
+
+
+def _nobody_looks(_: int) -> None:
+    """Where there is no terminal."""
 
 
 def is_interactive() -> bool:

@@ -17,6 +17,9 @@ from starter.connect import LOCAL_ADDRESS
 from starter.local.marker import LocalStack
 from starter.local.server import NoServer, find_temporal
 from starter.preview import preview_of_pause
+from starter.web.paths import SAMPLE_SITE
+from systems.sample import PASSWORD
+from systems.sample.parts import email_of
 from systems.wiring import Systems, open_systems
 
 RUNNING = "ExecutionStatus='Running'"
@@ -26,6 +29,10 @@ QUERIES = {
     "Need an operator": f"{names.SearchAttribute.NEEDS_OPERATOR}=true AND {RUNNING}",
     "Closed": f"{names.SearchAttribute.PAUSE_STATE}='closed'",
 }
+
+
+# The administrator of the account that the other lines are about.
+SAMPLE_EMAIL = email_of("brightside-dental", Role.ADMIN)
 
 
 class UpScreen:
@@ -50,6 +57,7 @@ class UpScreen:
         document = {
             "address": stack.address,
             "ui_url": stack.ui_url,
+            "web_url": stack.web_url,
             "pid": stack.pid,
             "database": _without_password(settings.database),
             "mails": None if settings.smtp_url else settings.mail_dir,
@@ -66,6 +74,9 @@ class UpScreen:
     def _places(self, stack: LocalStack, logs: Path) -> list[tuple[str, str | None]]:
         mails = "go to SMTP_URL" if self._settings.smtp_url else str(self._settings.mail_dir)
         places: list[tuple[str, str | None]] = [
+            ("Web", stack.web_url),
+            ("  log in as", f"{SAMPLE_EMAIL}, {PASSWORD}" if self._settings.is_local else None),
+            ("  sample web site", self._sample_site(stack)),
             ("Temporal", stack.address),
             ("Web UI", stack.ui_url),
         ]
@@ -73,6 +84,10 @@ class UpScreen:
             base = f"{stack.ui_url}/namespaces/{self._namespace}/workflows?query="
             places += [(f"  {name}", base + quote(query)) for name, query in QUERIES.items()]
         return [*places, ("Mails", mails), ("Logs", str(logs))]
+
+    def _sample_site(self, stack: LocalStack) -> str | None:
+        is_there = self._settings.is_local and stack.web_url is not None
+        return f"{stack.web_url}{SAMPLE_SITE}" if is_there else None
 
     def _tries(self, stack: LocalStack) -> list[tuple[str, str | None]]:
         command = _shortest("account-pause", Path(sys.argv[0]).absolute())
@@ -113,7 +128,7 @@ class UpScreen:
 
 def _example(settings: Settings) -> tuple[str, str, str] | None:
     """An account that may pause, with its name and an administrator."""
-    systems = open_systems(settings.database, settings.gateway, 1)
+    systems = open_systems(settings.database, settings.gateway, 1, settings.stripe)
     try:
         return _account_that_may_pause(systems, settings)
     finally:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from domain.calendar import local_date
+from domain.declines import explained
 from domain.messages import ChargeStatus, Status
 from domain.money import display
 from domain.states import ChargeState, PauseState
@@ -82,6 +83,13 @@ def facts(title: str, rows: Iterable[tuple[str, RenderableType | None]]) -> Tabl
     return table
 
 
+def under(
+    heading: str, values: Iterable[RenderableType]
+) -> list[tuple[str, RenderableType | None]]:
+    """Rows of one heading; only the first row repeats it."""
+    return [("" if position else heading, value) for position, value in enumerate(values)]
+
+
 def lines(title: str, rows: Iterable[tuple[str, str | None]]) -> Text:
     """Names and values as plain lines that can be copied; rows without a value are left out."""
     shown = [(name, value) for name, value in rows if value]
@@ -138,7 +146,7 @@ def charges_table(charges: Sequence[ChargeStatus], zone: str) -> Table:
             day(charge.billing_on),
             moment(charge.due_at, zone),
             display(charge.amount_minor, charge.currency),
-            state(charge.state),
+            _charge_state(charge),
         )
     return table
 
@@ -151,11 +159,11 @@ def preview_view(preview: Preview, name: str) -> RenderableType:
     rows: list[tuple[str, RenderableType | None]] = [
         ("Account", state(preview.account_status)),
         ("May pause", _may_pause(preview) if not is_open else None),
-        *_under("Stops", [f"{at}  {what}" for at, what in stops]),
+        *under("Stops", [f"{at}  {what}" for at, what in stops]),
         ("Numbers kept", _kept(preview)),
-        *_under("Fees", _fees(preview)),
+        *under("Fees", _fees(preview)),
         ("Card", f"ending {preview.card_last4}" if preview.card_last4 else "none on file"),
-        *_under("Reminders", [moment(each.at, zone) for each in timeline.reminders]),
+        *under("Reminders", [moment(each.at, zone) for each in timeline.reminders]),
         ("Resumes", f"{moment(timeline.resume_at, zone)}  by itself"),
         ("At the latest", day(timeline.latest_resume_on)),
         ("Terms", terms.version),
@@ -194,6 +202,13 @@ def event_line(event: Event, zone: str) -> Text:
     else:
         colour = style.get(event.what, "")
     return Text.assemble((f"{moment(event.at, zone)}  ", "dim"), (event.text, colour))
+
+
+def _charge_state(charge: ChargeStatus) -> Text:
+    text = state(charge.state)
+    if charge.decline_code is None:
+        return text
+    return text.append(f": {explained(charge.decline_code).operator}")
 
 
 def _wanted(pause: ListedPause) -> list[str]:
@@ -236,8 +251,4 @@ def _plan_rows(preview: Preview) -> list[tuple[str, RenderableType | None]]:
         f"of which {display(line.amount_minor, preview.currency)}  {line.description}"
         for line in preview.resume_lines
     ]
-    return [*_under("Plan invoice", [f"{day(preview.plan_resumes_on)}  {plan}", *parts])]
-
-
-def _under(heading: str, values: Iterable[str]) -> list[tuple[str, RenderableType | None]]:
-    return [("" if position else heading, value) for position, value in enumerate(values)]
+    return [*under("Plan invoice", [f"{day(preview.plan_resumes_on)}  {plan}", *parts])]

@@ -14,7 +14,8 @@ from temporalio.client import Client
 
 from domain.errors import InvariantViolated, Transient
 from domain.messages import ChargeStatus
-from domain.ports import Act, PaymentState, PlanQuote
+from domain.payments import PaymentState
+from domain.ports import Act, PlanQuote
 from domain.snapshot import differences
 from domain.states import ChargeState, PauseState
 from settings import Settings
@@ -255,7 +256,7 @@ def _paid(systems: Systems, account_id: str) -> dict[str, int]:
     """What the gateway says was paid, by payment id, in cents."""
     return {
         payment.payment_id: payment.amount_minor
-        for payment in systems.gateway.payments(account_id)
+        for payment in systems.sandbox.payments(account_id)
         if payment.state is PaymentState.SUCCEEDED
     }
 

@@ -20,12 +20,16 @@ LOOKS, SECONDS_BETWEEN_LOOKS = 5, 0.05
 
 @dataclass(frozen=True)
 class LocalStack:
-    """A running stack. `owns_server`: the Temporal server is its own, with clocks that can skip."""
+    """A running stack. `owns_server`: the Temporal server is its own, with clocks that can skip.
+
+    `web_url` is where its web process answers.
+    """
 
     pid: int
     address: str | None = None
     ui_url: str | None = None
     owns_server: bool = False
+    web_url: str | None = None
 
 
 class AlreadyUp(Exception):

@@ -48,7 +48,13 @@ async def run_up(plan: Plan, say: Say, when_ready: WhenReady) -> None:
 
 async def _run(stack: Stack, plan: Plan, marker: Marker, when_ready: WhenReady) -> None:
     await stack.start()
-    here = LocalStack(os.getpid(), plan.target, plan.ui_url, owns_server=plan.address is None)
+    here = LocalStack(
+        os.getpid(),
+        plan.target,
+        plan.ui_url,
+        owns_server=plan.address is None,
+        web_url=plan.web_url,
+    )
     marker.announce(here)
     when_ready(here)
     await stack.follow()
@@ -57,11 +63,11 @@ async def _run(stack: Stack, plan: Plan, marker: Marker, when_ready: WhenReady) 
 def _prepare_database(plan: Plan) -> None:
     """Migrate; a database without any account gets the sample accounts."""
     settings = plan.settings
-    systems = open_systems(settings.database, settings.gateway, CONNECTIONS)
+    systems = open_systems(settings.database, settings.gateway, CONNECTIONS, settings.stripe)
     try:
         upgrade(systems.engine)
         if not systems.accounts.accounts():
-            seed(systems, datetime.now(UTC))
+            seed(systems, datetime.now(UTC), with_log_ins=settings.is_local)
     finally:
         systems.close()
 

@@ -63,6 +63,18 @@ class AccountViews:
             rows = session.scalars(select(AccountRow).order_by(AccountRow.name, AccountRow.id))
             return [_account(row) for row in rows]
 
+    def view(self, account_id: str) -> AccountView:
+        """One account as a list shows it.
+
+        Raises:
+            Rejected: `account_not_found`.
+        """
+        with self._db.transaction() as session:
+            row = session.get(AccountRow, account_id)
+            if row is None:
+                raise Rejected(Code.ACCOUNT_NOT_FOUND, f"There is no account {account_id}.")
+            return _account(row)
+
     def users(self, account_id: str) -> list[UserView]:
         """The account's users, by name; none for an unknown account."""
         with self._db.transaction() as session:

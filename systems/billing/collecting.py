@@ -1,7 +1,8 @@
 """Collecting an invoice so that money moves at most once per date, whatever crashes when (M1).
 
     reserve      our row: the attempt, its key, the card        one transaction
-    create       the gateway prepares the payment               moves no money
+    create       the gateway prepares the payment               moves no money; after a lost answer
+                                                                it is looked for by its key first
     mark sent    our row: which payment, from now on for ever   one transaction
     confirm      the gateway charges that one payment
     settle       our row: paid, declined or unknown             one transaction
@@ -9,7 +10,8 @@
 Run again after a crash at any line, it goes on with the same attempt: a payment that is on record
 is looked up first and confirmed only while it stands as created. Only a definite decline makes
 room for another attempt. The gateway may even forget our key: before `sent` no money has moved,
-after it the payment's id is known.
+after it the payment's id is known. A payment that is not what was ordered is held: nothing more is
+done with it until an operator has looked.
 """
 
 from collections.abc import Callable
@@ -19,13 +21,15 @@ from datetime import date, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from domain.errors import InvariantViolated, Transient
+from domain.errors import InvariantViolated, Rejected, Transient
 from domain.messages import FeeAnswer
-from domain.ports import Order, Payment, PaymentGateway, PaymentState
+from domain.payments import Order, Payment, PaymentGateway, PaymentState
 from systems.billing.settling import (
     ANSWERED,
     FINAL,
+    GatewayAnswer,
     final_answer,
+    note_payment,
     recorded_answer,
     settle,
     settle_declined,
@@ -35,16 +39,23 @@ from systems.tables import AttemptRow, AttemptState, CardRow, InvoiceRow, Invoic
 
 # Why an attempt without a card on file was declined; the gateway is not asked then (R13).
 NO_CARD = "no_card"
+# And why one on a card that the gateway no longer has: somebody removed it there.
+CARD_REMOVED = "card_removed"
 
 
 @dataclass(frozen=True)
 class Pending:
-    """An attempt that waits for the gateway. `payment_id` is set once it may have been charged."""
+    """An attempt that waits for the gateway. `payment_id` is set once it may have been charged.
+
+    `is_fresh`: nobody has asked the gateway about it yet.
+    """
 
     key: str
     billing_on: date
     order: Order
     payment_id: str | None
+    gateway: str | None
+    is_fresh: bool
 
 
 class Collector:
@@ -64,44 +75,77 @@ class Collector:
 
         Raises:
             Transient: the database did not answer; call again.
-            InvariantViolated: the gateway's payment has another amount, currency or owner.
+            InvariantViolated: the gateway's payment has another amount, currency or owner, or the
+                card belongs to another gateway.
         """
         with self._db.transaction() as session:
             lock_account(session, account_id)
             begun = begin(session)
         if isinstance(begun, FeeAnswer):
             return begun
-        payment = self._charge(begun)
+        try:
+            payment = self._charge(begun)
+        except InvariantViolated:
+            self._hold(begun, at)
+            raise
         with self._db.transaction() as session:
             lock_account(session, account_id)
             return settle(session, session.get_one(AttemptRow, begun.key), payment, at)
 
-    def _charge(self, pending: Pending) -> Payment | None:
-        payment = self._prepared(pending)
-        if payment is None or payment.state is not PaymentState.CREATED:
+    def _hold(self, pending: Pending, at: datetime) -> None:
+        with self._db.transaction() as session:
+            lock_account(session, pending.order.account_id)
+            attempt = session.get_one(AttemptRow, pending.key)
+            if attempt.state not in ANSWERED:
+                session.get_one(InvoiceRow, attempt.invoice_id).held_at = at
+
+    def _charge(self, pending: Pending) -> GatewayAnswer:
+        self._check_gateway(pending)
+        try:
+            payment = self._prepared(pending)
+        except Rejected:
+            return CARD_REMOVED
+        if payment is None:
+            return None
+        payment_id = self._mark_sent(pending, payment)
+        if payment.state is PaymentState.CREATED:
+            return self._asked(pending, lambda: self._gateway.confirm_payment(payment_id))
+        if payment_id == payment.payment_id:
             return payment
-        payment_id = self._mark_sent(pending, payment.payment_id)
-        return self._asked(pending, lambda: self._gateway.confirm_payment(payment_id))
+        return self._asked(pending, lambda: self._gateway.get_payment(payment_id))
+
+    def _check_gateway(self, pending: Pending) -> None:
+        if pending.gateway == self._gateway.name:
+            return
+        raise InvariantViolated(
+            f"account {pending.order.account_id}: the attempt of {pending.billing_on} belongs to"
+            f" gateway {pending.gateway} and this worker charges at {self._gateway.name}; nothing"
+            " was asked of either. Give the worker the right key, or have the card entered anew"
+        )
 
     def _prepared(self, pending: Pending) -> Payment | None:
         payment_id = pending.payment_id
         if payment_id is not None:
             return self._asked(pending, lambda: self._gateway.get_payment(payment_id))
-        return self._asked(
-            pending, lambda: self._gateway.create_payment(pending.key, pending.order)
-        )
+        return self._asked(pending, lambda: self._found_or_created(pending))
 
-    def _mark_sent(self, pending: Pending, payment_id: str) -> str:
+    def _found_or_created(self, pending: Pending) -> Payment:
+        # The answer to an earlier call may have been lost, and the key forgotten since.
+        key, order = pending.key, pending.order
+        found = None if pending.is_fresh else self._gateway.find_payment(key, order)
+        return found or self._gateway.create_payment(key, order)
+
+    def _mark_sent(self, pending: Pending, payment: Payment) -> str:
         if pending.payment_id is not None:
             return pending.payment_id
         with self._db.transaction() as session:
             lock_account(session, pending.order.account_id)
             attempt = session.get_one(AttemptRow, pending.key)
             # The first one recorded stays the one, should the gateway have forgotten the key.
-            attempt.payment_id = attempt.payment_id or payment_id
+            note_payment(attempt, payment)
             if attempt.state is AttemptState.RESERVED:
                 attempt.state = AttemptState.SENT
-            return attempt.payment_id
+            return attempt.payment_id or payment.payment_id
 
     def _asked(self, pending: Pending, ask: Callable[[], Payment]) -> Payment | None:
         try:
@@ -125,7 +169,8 @@ def begin_attempt(
     attempts = _attempts(session, invoice)
     for row in attempts:
         if row.state not in ANSWERED:
-            return _pending(invoice, row)
+            _use_card_on_file(session, invoice, row)
+            return _pending(invoice, row, is_fresh=False)
     for row in attempts:
         if row.attempt >= attempt:
             return recorded_answer(invoice, row)
@@ -133,7 +178,7 @@ def begin_attempt(
     if row.card_token is None:
         settle_declined(session, invoice, row, NO_CARD, at)
         return recorded_answer(invoice, row)
-    return _pending(invoice, row)
+    return _pending(invoice, row, is_fresh=True)
 
 
 def _attempts(session: Session, invoice: InvoiceRow) -> list[AttemptRow]:
@@ -144,36 +189,51 @@ def _attempts(session: Session, invoice: InvoiceRow) -> list[AttemptRow]:
 def _reserve(
     session: Session, invoice: InvoiceRow, key: str, attempt: int, rung: int | None, at: datetime
 ) -> AttemptRow:
-    card = session.get(CardRow, invoice.account_id)
     row = AttemptRow(
         key=key,
         invoice_id=invoice.id,
         attempt=attempt,
         rung=rung,
         state=AttemptState.RESERVED,
-        card_token=card.token if card else None,
-        card_last4=card.last4 if card else None,
         began_at=at,
     )
+    _use(session.get(CardRow, invoice.account_id), row)
     session.add(row)
     invoice.state = InvoiceState.OPEN
     return row
 
 
-def _pending(invoice: InvoiceRow, row: AttemptRow) -> Pending:
+def _use(card: CardRow | None, row: AttemptRow) -> None:
+    row.gateway = card.gateway if card else None
+    row.customer_id = card.customer_id if card else None
+    row.card_token = card.token if card else None
+    row.card_last4 = card.last4 if card else None
+
+
+def _use_card_on_file(session: Session, invoice: InvoiceRow, row: AttemptRow) -> None:
+    """An attempt that never got as far as a payment moves to the gateway of a newer card."""
+    card = session.get(CardRow, invoice.account_id)
+    if row.payment_id is None and card is not None and card.gateway != row.gateway:
+        _use(card, row)
+
+
+def _pending(invoice: InvoiceRow, row: AttemptRow, *, is_fresh: bool) -> Pending:
     order = Order(
         account_id=invoice.account_id,
         card_token=row.card_token or "",
         amount_minor=invoice.amount_minor,
         currency=invoice.currency,
+        customer_id=row.customer_id,
+        billing_on=invoice.billing_on,
     )
-    return Pending(row.key, invoice.billing_on, order, row.payment_id)
+    return Pending(row.key, invoice.billing_on, order, row.payment_id, row.gateway, is_fresh)
 
 
 def _check_is_ours(pending: Pending, payment: Payment) -> None:
     order = pending.order
-    ordered = (order.account_id, order.amount_minor, order.currency)
-    if (payment.account_id, payment.amount_minor, payment.currency) != ordered:
+    ordered = (order.account_id, order.customer_id, order.amount_minor, order.currency)
+    shown = (payment.account_id, payment.customer_id, payment.amount_minor, payment.currency)
+    if shown != ordered:
         raise InvariantViolated(
             f"account {order.account_id}: payment {payment.payment_id} at the gateway is not what"
             f" was ordered for {pending.billing_on} (amount, currency or owner); nothing was"

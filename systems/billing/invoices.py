@@ -37,7 +37,10 @@ class AttemptView:
 
 @dataclass(frozen=True)
 class InvoiceView:
-    """One invoice. `act_id` names the pause whose fee it is, None for the plan's."""
+    """One invoice. `act_id` names the pause whose fee it is, None for the plan's.
+
+    `held_at` is set while the gateway's record contradicts the order and an operator has to look.
+    """
 
     invoice_id: str
     billing_on: date
@@ -47,6 +50,7 @@ class InvoiceView:
     amount_minor: int
     currency: str
     state: InvoiceState
+    held_at: datetime | None
     answered_at: datetime | None
     lines: tuple[Line, ...]
     attempts: tuple[AttemptView, ...]
@@ -83,9 +87,17 @@ def charge_statuses(
             amount_minor=row.amount_minor,
             currency=row.currency,
             state=CHARGE_STATES[row.state],
+            decline_code=_last_decline(session, row),
         )
         for row in session.scalars(query)
     ]
+
+
+def _last_decline(session: Session, invoice: InvoiceRow) -> str | None:
+    if invoice.state is not InvoiceState.PAST_DUE:
+        return None
+    query = select(AttemptRow.decline_code).where(AttemptRow.invoice_id == invoice.id)
+    return session.scalar(query.order_by(AttemptRow.attempt.desc()).limit(1))
 
 
 def _of_account(account_id: str) -> Select[InvoiceRow]:
@@ -108,6 +120,7 @@ def _view(
         amount_minor=row.amount_minor,
         currency=row.currency,
         state=row.state,
+        held_at=row.held_at,
         answered_at=row.answered_at,
         lines=tuple(
             Line(line.kind, line.description, line.amount_minor)

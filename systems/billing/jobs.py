@@ -41,6 +41,17 @@ class _Invoice:
     account_id: str
 
 
+def release_holds(session: Session, account_id: str) -> int:
+    """Let what was held be collected again; returns how many. The account's lock is held."""
+    query = select(InvoiceRow).where(
+        InvoiceRow.account_id == account_id, InvoiceRow.held_at.is_not(None)
+    )
+    held = session.scalars(query).all()
+    for invoice in held:
+        invoice.held_at = invoice.look_up_at = None
+    return len(held)
+
+
 class BillingJobs:
     """The jobs, over one database and one collector."""
 
@@ -68,6 +79,10 @@ class BillingJobs:
             invoices = _invoices(session, and_(_is_left_to_billing(), _is_to_be_looked_up(now)))
         answers = self._collect(invoices, now)
         return sum(answer.state is not ChargeState.UNKNOWN for answer in answers)
+
+    def look_up(self, account_id: str, invoice_id: str, now: datetime) -> FeeAnswer:
+        """See `SqlBilling.look_up`."""
+        return self._collect_one(_Invoice(invoice_id, account_id), now)
 
     def _take(self, account_id: str, now: datetime) -> int:
         with self._db.transaction() as session:
@@ -146,6 +161,6 @@ def _is_to_be_looked_up(now: datetime) -> ColumnElement[bool]:
 def _invoices(
     session: Session, which: ColumnElement[bool], limit: int | None = None
 ) -> list[_Invoice]:
-    query = select(InvoiceRow.id, InvoiceRow.account_id).where(which)
+    query = select(InvoiceRow.id, InvoiceRow.account_id).where(which, InvoiceRow.held_at.is_(None))
     rows = session.execute(query.order_by(InvoiceRow.due_at, InvoiceRow.id).limit(limit))
     return [_Invoice(row.id, row.account_id) for row in rows]

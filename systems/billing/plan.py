@@ -20,6 +20,7 @@ from domain.period import PeriodLeft
 from domain.ports import Snapshot
 from domain.terms import Terms
 from systems.accounts.act_rows import TERMS
+from systems.billing.ledger import book_invoice
 from systems.tables import (
     AddOnRow,
     InvoiceKind,
@@ -72,9 +73,11 @@ def take_for_fee(
     """Invoice the fee of a date that nobody has; the next billing date advances past it."""
     terms = terms_of(suspension)
     line = Line(LineKind.FEE, f"Paused account, {billing_on}", terms.fee_minor)
-    return _invoice(
+    invoice = _invoice(
         session, subscription, billing_on, due_at, [line], suspension.act_id, terms.currency
     )
+    book_invoice(session, invoice, invoice.amount_minor)
+    return invoice
 
 
 def invoice_of(session: Session, account_id: str, billing_on: date) -> InvoiceRow | None:
@@ -180,6 +183,8 @@ def _take_for_plan(
     if invoice.amount_minor == 0:
         # Nothing to collect, and gateways refuse an order about nothing.
         invoice.state, invoice.answered_at = InvoiceState.PAID, due_at
+    moved = total(row for row in waiting if row.kind is LineKind.UNPAID_FEE)
+    book_invoice(session, invoice, invoice.amount_minor - moved)
     return invoice
 
 

@@ -16,10 +16,11 @@ from domain.ladder import (
     rung_day,
 )
 from domain.messages import FeeAnswer
-from domain.ports import Payment, PaymentState
+from domain.payments import Payment, PaymentState
 from domain.states import ChargeState, LadderEnd
 from domain.terms import Terms
-from systems import notices
+from systems import audit, notices
+from systems.billing.ledger import book_charge, book_write_off
 from systems.billing.plan import Line, put_down, subscription_of, terms_of
 from systems.notices import NoticeKind
 from systems.tables import (
@@ -44,26 +45,70 @@ CHARGE_STATES = {
 }
 FINAL = frozenset({InvoiceState.PAID, InvoiceState.MOVED, InvoiceState.WRITTEN_OFF})
 ANSWERED = frozenset({AttemptState.PAID, AttemptState.DECLINED})
+# A decline for which the gateway gave no reason.
+DECLINED = "declined"
 
 
-def settle(
-    session: Session, attempt: AttemptRow, payment: Payment | None, at: datetime
-) -> FeeAnswer:
-    """Record what the gateway said of the attempt; `payment` None: it gave no clear answer.
+# What asking the gateway came to: its record, None where it gave no clear answer, or the reason for
+# which it would not even prepare a payment.
+GatewayAnswer = Payment | str | None
+
+
+def settle(session: Session, attempt: AttemptRow, said: GatewayAnswer, at: datetime) -> FeeAnswer:
+    """Record what asking the gateway came to.
 
     An attempt that somebody else has settled meanwhile keeps its answer.
     """
     invoice = session.get_one(InvoiceRow, attempt.invoice_id)
     if attempt.state in ANSWERED:
         return recorded_answer(invoice, attempt)
-    state = payment.state if payment else None
-    if state is PaymentState.SUCCEEDED:
-        _settle_paid(session, invoice, attempt, at)
-    elif payment is not None and state is PaymentState.DECLINED:
-        settle_declined(session, invoice, attempt, payment.decline_code or "declined", at)
-    else:
-        return _unknown(invoice, at)
+    match said:
+        case Payment(state=PaymentState.SUCCEEDED):
+            _settle_paid(session, invoice, attempt, at)
+        case Payment(state=PaymentState.DECLINED, decline_code=code):
+            settle_declined(session, invoice, attempt, code or DECLINED, at)
+        case str():
+            settle_declined(session, invoice, attempt, said, at)
+        case _:
+            return _unknown(invoice, at)
     return recorded_answer(invoice, attempt)
+
+
+def settle_after_all(session: Session, attempt: AttemptRow, payment: Payment, at: datetime) -> bool:
+    """A decline on record turns out to have been paid: the gateway's record is the truth (M4).
+
+    Only while the invoice is past due. One that was moved is paid with the plan, one that was
+    written off is given up, and another attempt that is under way may take the money once more:
+    there a person decides, and False is returned.
+    """
+    invoice = session.get_one(InvoiceRow, attempt.invoice_id)
+    is_declined = attempt.state is AttemptState.DECLINED
+    is_unpaid = is_declined and invoice.state is InvoiceState.PAST_DUE
+    if not is_unpaid or payment.state is not PaymentState.SUCCEEDED:
+        return False
+    audit.write(
+        session,
+        account_id=invoice.account_id,
+        act_id=invoice.act_id,
+        at=at,
+        what="decline_was_paid",
+        billing_on=invoice.billing_on.isoformat(),
+        payment_id=payment.payment_id,
+        decline_code=attempt.decline_code,
+        amount_minor=payment.amount_minor,
+        currency=payment.currency,
+    )
+    note_payment(attempt, payment)
+    attempt.decline_code = attempt.rung_at = None
+    _settle_paid(session, invoice, attempt, at)
+    return True
+
+
+def note_payment(attempt: AttemptRow, payment: Payment) -> None:
+    """Which payment the attempt has made; the first one on record stays the one."""
+    if attempt.payment_id is None:
+        attempt.payment_id = payment.payment_id
+        attempt.payment_created_at = payment.created_at
 
 
 def settle_declined(
@@ -75,7 +120,8 @@ def settle_declined(
         decline_code,
         at,
     )
-    invoice.state, invoice.first_unknown_at = InvoiceState.PAST_DUE, None
+    invoice.state = InvoiceState.PAST_DUE
+    invoice.first_unknown_at = invoice.held_at = None
     if invoice.kind is InvoiceKind.FEE:
         _go_on_after_decline(session, invoice, attempt, at)
 
@@ -93,16 +139,22 @@ def unpaid_fee(invoice: InvoiceRow) -> Line:
     return Line(LineKind.UNPAID_FEE, words, invoice.amount_minor)
 
 
-def write_off(invoice: InvoiceRow, at: datetime) -> None:
+def write_off(session: Session, invoice: InvoiceRow, at: datetime) -> None:
     """The unpaid fee is given up."""
     invoice.state, invoice.answered_at = InvoiceState.WRITTEN_OFF, at
+    book_write_off(session, invoice, at)
 
 
 def recorded_answer(invoice: InvoiceRow, attempt: AttemptRow) -> FeeAnswer:
     """What an answered attempt came to; what became of the invoice, once that is final."""
     if invoice.state in FINAL:
         return final_answer(invoice)
-    return FeeAnswer(state=ChargeState.DECLINED, rung=attempt.rung, rung_at=attempt.rung_at)
+    return FeeAnswer(
+        state=ChargeState.DECLINED,
+        rung=attempt.rung,
+        rung_at=attempt.rung_at,
+        decline_code=attempt.decline_code,
+    )
 
 
 def final_answer(invoice: InvoiceRow) -> FeeAnswer:
@@ -113,7 +165,8 @@ def final_answer(invoice: InvoiceRow) -> FeeAnswer:
 def _settle_paid(session: Session, invoice: InvoiceRow, attempt: AttemptRow, at: datetime) -> None:
     attempt.state, attempt.answered_at = AttemptState.PAID, at
     invoice.state, invoice.answered_at = InvoiceState.PAID, at
-    invoice.first_unknown_at = None
+    invoice.first_unknown_at = invoice.held_at = None
+    book_charge(session, invoice, attempt, at)
     if invoice.kind is InvoiceKind.FEE:
         notices.enqueue(
             session,
@@ -142,9 +195,9 @@ def _go_on_after_decline(
         move(session, invoice, at)
     elif suspension.outcome is not None:
         # Closed; or resumed and then closed, so that there is no next invoice to move to.
-        write_off(invoice, at)
+        write_off(session, invoice, at)
     elif attempt.rung == last_rung(terms) and terms.ladder_end is LadderEnd.KEEP:
-        write_off(invoice, at)
+        write_off(session, invoice, at)
     elif attempt.rung is not None:
         attempt.rung_at = next_rung_at(terms, attempt.rung, at)
         _announce(session, invoice, attempt, attempt.rung, terms, at)
@@ -189,10 +242,6 @@ def _closes_at(terms: Terms, rung: int, taken_at: datetime) -> datetime | None:
 
 
 def _on(at: datetime | None, terms: Terms) -> str | None:
-    return local_date(at, terms.time_zone).isoformat() if at else None
-
-
-def _local_day(at: datetime | None, terms: Terms) -> str | None:
     return local_date(at, terms.time_zone).isoformat() if at else None
 
 

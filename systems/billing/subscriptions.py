@@ -16,6 +16,7 @@ from domain.ports import PlanQuote
 from systems.accounts.act_rows import open_act_row
 from systems.billing.cards import refuse_card_numbers
 from systems.billing.plan import (
+    Line,
     invoice_of,
     monthly_lines,
     pending_lines,
@@ -83,6 +84,13 @@ def quote(session: Session, account_id: str) -> PlanQuote:
         billing_day=subscription.billing_day,
         card_last4=card.last4 if card else None,
     )
+
+
+def next_lines(session: Session, account_id: str) -> list[Line]:
+    """The lines of the plan's next invoice, as far as they are known; they come to the quote."""
+    monthly = monthly_lines(session, subscription_of(session, account_id))
+    pending = pending_lines(session, account_id)
+    return [*monthly, *(Line(row.kind, row.description, row.amount_minor) for row in pending)]
 
 
 def reopen(session: Session, account_id: str, at: datetime) -> None:

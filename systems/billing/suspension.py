@@ -92,7 +92,7 @@ def close(session: Session, step: Step) -> Settled:
     suspension.ended_at, suspension.outcome = step.at, Outcome.CLOSED
     unpaid = _past_due_fees(session, step.act_id)
     for invoice in unpaid:
-        write_off(invoice, step.at)
+        write_off(session, invoice, step.at)
     return Settled(billing_on=[invoice.billing_on for invoice in unpaid])
 
 

@@ -2,8 +2,9 @@
 
 plan           whose each date is, and taking it      suspension   the pause's begin and end
 fees           the fee of one date                    collecting   money moves at most once
-settling       paid, declined, unknown                billing_jobs what billing does by itself
+settling       paid, declined, unknown                jobs         what billing does by itself
 subscriptions  made, priced, begun again              cards        the card on file
+ledger         what was booked, in double entry       reconciling  our record and the gateway's
 """
 
 from collections.abc import Iterator
@@ -24,13 +25,15 @@ from domain.messages import (
 )
 from domain.money import CURRENCY
 from domain.names import Activity
-from domain.ports import PaymentGateway, PlanQuote, Snapshot
+from domain.payments import EnteredCard, PaymentGateway
+from domain.ports import PlanQuote, Snapshot
 from systems.billing import cards, plan, subscriptions, suspension
-from systems.billing.cards import CardView, NewCard
+from systems.billing.cards import CardView
 from systems.billing.collecting import Collector
 from systems.billing.fees import begin_fee
 from systems.billing.invoices import InvoiceView, charge_statuses, invoice_views
-from systems.billing.jobs import BillingJobs
+from systems.billing.jobs import BillingJobs, release_holds
+from systems.billing.ledger import LedgerEntry, entries
 from systems.billing.plan import Line
 from systems.billing.subscriptions import NewSubscription
 from systems.db import Database, lock_account
@@ -44,14 +47,16 @@ class SqlBilling:
     def __init__(self, db: Database, gateway: PaymentGateway) -> None:
         """Keep everything in `db`; money moves at `gateway` only."""
         self._db = db
+        self._gateway = gateway
         self._collector = Collector(db, gateway)
         self._jobs = BillingJobs(db, self._collector)
 
     # --- the port --------------------------------------------------------------------------------
 
     def has_card(self, account_id: str) -> bool:
-        """See `Billing.has_card`."""
-        return self.card(account_id) is not None
+        """See `Billing.has_card`. A card of another gateway is none: nothing here can charge it."""
+        with self._db.transaction() as session:
+            return cards.has_card(session, account_id, self._gateway.name)
 
     def quote(self, account_id: str) -> PlanQuote:
         """See `Billing.quote`.
@@ -132,6 +137,7 @@ class SqlBilling:
         expires_month: int,
         expires_year: int,
         at: datetime,
+        customer_id: str | None = None,
     ) -> CardView:
         """Put the card on file that the gateway knows as `token`; answers with the card on file.
 
@@ -142,9 +148,9 @@ class SqlBilling:
             Rejected: `account_not_found`; `validation_failed`, also for anything like a card number
                 in any field (R8).
         """
-        card = NewCard(token, brand, last4, expires_month, expires_year)
+        card = EnteredCard(token, brand, last4, expires_month, expires_year, customer_id)
         with self._locked(account_id) as session:
-            return cards.replace(session, account_id, card, at)
+            return cards.replace(session, account_id, self._gateway.name, card, at)
 
     def invoices(self, account_id: str) -> list[InvoiceView]:
         """All invoices of the account with lines and attempts, by billing date."""
@@ -155,6 +161,15 @@ class SqlBilling:
         """The fees taken so far, by billing date: of the pause `act_id`, or of all pauses."""
         with self._db.transaction() as session:
             return charge_statuses(session, account_id, act_id)
+
+    def next_lines(self, account_id: str) -> list[Line]:
+        """The lines of the plan's next invoice, as far as they are known; they come to the quote.
+
+        Raises:
+            Rejected: `account_not_found`.
+        """
+        with self._of(account_id) as session:
+            return subscriptions.next_lines(session, account_id)
 
     def resume_lines(self, account_id: str, at: datetime) -> list[Line]:
         """What a resume as of `at` would put on the plan's next invoice; empty unless paused (R9).
@@ -224,6 +239,30 @@ class SqlBilling:
         the others stay unknown until somebody knows (M7).
         """
         return self._jobs.settle_unknown(now)
+
+    def look_up(self, account_id: str, invoice_id: str, now: datetime) -> FeeAnswer:
+        """Ask the gateway now what became of the invoice's unanswered attempt, and settle that.
+
+        The same attempt goes on, whoever else does; without one the answer on record is given.
+
+        Raises:
+            Transient: the database did not answer; call again.
+            InvariantViolated: the gateway's payment is not what was ordered.
+        """
+        return self._jobs.look_up(account_id, invoice_id, now)
+
+    def release_holds(self, account_id: str) -> int:
+        """An operator has looked: invoices that were held are collected again.
+
+        Returns how many were held; one that still contradicts its order is held again.
+        """
+        with self._locked(account_id) as session:
+            return release_holds(session, account_id)
+
+    def ledger(self, account_id: str) -> list[LedgerEntry]:
+        """The account's ledger transactions, in the order in which they were booked."""
+        with self._db.transaction() as session:
+            return entries(session, account_id)
 
     @contextmanager
     def _locked(self, account_id: str) -> Iterator[Session]:

@@ -1,17 +1,15 @@
-"""The words of the mails to administrators: a template per kind in `templates/`, plain text."""
+"""The words of the mails to administrators: a template per kind in `templates/`."""
 
-import textwrap
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from domain.declines import explained
 from domain.money import display
+from systems.notices.layout import as_html, as_text, blocks
 from systems.notices.queue import Letter, Text
-
-WIDTH = 76
-BULLET = "- "
 
 
 class Letters:
@@ -28,10 +26,10 @@ class Letters:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters.update(day=_day, money=_money)
+        self._templates.filters.update(day=_day, money=_money, decline=_decline)
 
     def render(self, letter: Letter) -> Text:
-        """The mail's subject and text."""
+        """The mail's subject and its words, as plain text and as HTML."""
         template = self._templates.get_template(f"{letter.kind.value}.txt.j2")
         written = template.render(
             data=_Data(letter.data),
@@ -40,8 +38,10 @@ class Letters:
             requested_by_name=_one_line(letter.requested_by_name or ""),
             pause_page=self._pause_page(letter.account_id),
         )
-        subject, _, text = written.partition("\n")
-        return Text(subject.removeprefix("Subject: ").strip(), _filled(text))
+        first, _, body = written.partition("\n")
+        subject, parts = first.removeprefix("Subject: ").strip(), blocks(body)
+        page = self._pause_page(letter.account_id)
+        return Text(subject, as_text(parts), as_html(subject, parts, page))
 
     def _pause_page(self, account_id: str) -> str:
         if self._pages_url is None:
@@ -72,27 +72,6 @@ def _money(data: Mapping[str, Any]) -> str:
     return display(data["amount_minor"], currency)
 
 
-def _filled(text: str) -> str:
-    """Paragraphs filled to lines, and each bullet with a hanging indent."""
-    paragraphs = [_paragraph(block) for block in text.split("\n\n") if block.strip()]
-    return "\n\n".join(paragraphs) + "\n"
-
-
-def _paragraph(block: str) -> str:
-    bullets: list[list[str]] = [[]]
-    for line in block.split("\n"):
-        if line.startswith(BULLET):
-            bullets.append([])
-        bullets[-1].extend(line.split())
-    return "\n".join(
-        textwrap.fill(
-            " ".join(words),
-            WIDTH,
-            subsequent_indent="  " if words[0] == "-" else "",
-            # An address broken in two is no address any more.
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        for words in bullets
-        if words
-    )
+def _decline(code: str | None) -> str:
+    # A notice that was queued without a code says no more than that it was declined.
+    return explained(code).administrator

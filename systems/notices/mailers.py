@@ -107,4 +107,6 @@ def _message(mail: Mail, sender: str) -> EmailMessage:
     # Out-of-office answers to a mail like this help nobody.
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(mail.text)
+    if mail.html is not None:
+        message.add_alternative(mail.html, subtype="html")
     return message

@@ -75,10 +75,11 @@ class Letter:
 
 @dataclass(frozen=True)
 class Text:
-    """A mail's words."""
+    """A mail's words; `html` holds the same ones, if there is one."""
 
     subject: str
     text: str
+    html: str | None = None
 
 
 Render = Callable[[Letter], Text]
@@ -188,7 +189,7 @@ class Relay:
             user = session.get_one(UserRow, user_id)
             text = self._render(_letter(session, notice, user))
             message_id = f"<{notice.id}.{user.id}@notices.account-pause>"
-            return Mail(message_id, user.email, text.subject, text.text)
+            return Mail(message_id, user.email, text.subject, text.text, text.html)
 
     def _record(self, notice_id: str, user_id: str) -> None:
         with self._db.transaction() as session:

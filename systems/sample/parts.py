@@ -84,6 +84,11 @@ def user_id(key: str, role: Role) -> str:
     return _id(Prefix.USER, f"{key}:{role}")
 
 
+def email_of(key: str, role: Role) -> str:
+    """The e-mail of the account's user in this role."""
+    return f"{role}@{key}.example"
+
+
 def close_id(account_id: str) -> str:
     """The id of the close of a sample account that is closed from the start."""
     return _id(Prefix.CLOSE, account_id)
@@ -116,7 +121,7 @@ def _user(blueprint: Blueprint, role: Role) -> UserRow:
         id=user_id(blueprint.key, role),
         account_id=account_id(blueprint.key),
         name=PEOPLE[role],
-        email=f"{role}@{blueprint.key}.example",
+        email=email_of(blueprint.key, role),
         role=role,
     )
 
@@ -134,11 +139,8 @@ def _add_plan(session: Session, blueprint: Blueprint, now: datetime) -> None:
     )
     subscriptions.create(session, account, plan)
     if blueprint.card is not None:
-        card = sandbox.card(blueprint.card)
-        new = cards.NewCard(
-            card.token, card.brand, card.last4, card.expires_month, card.expires_year
-        )
-        cards.replace(session, account, new, blueprint.created_at)
+        card = sandbox.card(blueprint.card).entered()
+        cards.replace(session, account, sandbox.NAME, card, blueprint.created_at)
 
 
 def _add_company(

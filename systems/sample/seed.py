@@ -10,12 +10,14 @@ from datetime import datetime, timedelta
 from domain.messages import BeginEnd, Step
 from domain.states import Role, TrackerType
 from systems.sample.calls import add_calls
+from systems.sample.log_ins import add_log_ins, hashed_password
 from systems.sample.parts import (
     Blueprint,
     CompanyPlan,
     TrackerPlan,
     build,
     close_id,
+    email_of,
     user_id,
 )
 from systems.sample.parts import account_id as account_id_of
@@ -28,16 +30,23 @@ OFFICE, SHOP = "office", "shop"
 
 @dataclass(frozen=True)
 class SampleAccount:
-    """An account to try things on, and the administrator to try them as."""
+    """An account to try things on, and the administrator to try them as.
+
+    `emails` are those of its users, the administrator's first.
+    """
 
     account_id: str
     name: str
     what_for: str
     administrator_id: str
+    emails: tuple[str, ...] = ()
 
 
-def seed(systems: Systems, now: datetime) -> list[SampleAccount]:
-    """Make the sample accounts that are missing; return all. Those that exist stay as they are."""
+def seed(systems: Systems, now: datetime, *, with_log_ins: bool = False) -> list[SampleAccount]:
+    """Make the sample accounts that are missing; return all. Those that exist stay as they are.
+
+    `with_log_ins` lets their users in with a password that everybody may know.
+    """
     created_at = now - LONG_AGO
     accounts = [
         _account(systems, blueprint, what_for, now)
@@ -51,6 +60,8 @@ def seed(systems: Systems, now: datetime) -> list[SampleAccount]:
         )
     ]
     _close(systems, accounts[-1], now)
+    if with_log_ins:
+        _add_log_ins(systems, accounts)
     return accounts
 
 
@@ -91,7 +102,14 @@ def _account(systems: Systems, blueprint: Blueprint, what_for: str, now: datetim
             if blueprint.calls:
                 add_calls(session, account_id, blueprint.key, now, blueprint.calls)
     administrator_id = user_id(blueprint.key, Role.ADMIN)
-    return SampleAccount(account_id, blueprint.name, what_for, administrator_id)
+    emails = tuple(email_of(blueprint.key, role) for role in Role)
+    return SampleAccount(account_id, blueprint.name, what_for, administrator_id, emails)
+
+
+def _add_log_ins(systems: Systems, accounts: list[SampleAccount]) -> None:
+    hashed = hashed_password()
+    with systems.db.transaction() as session:
+        add_log_ins(session, [account.account_id for account in accounts], hashed)
 
 
 def _close(systems: Systems, account: SampleAccount, at: datetime) -> None:

@@ -62,12 +62,17 @@ def close(at: datetime) -> Command:
 
 
 def answered(
-    agenda: Agenda, billing_on: date, state: ChargeState, at: datetime, **instants: datetime | None
+    agenda: Agenda,
+    billing_on: date,
+    state: ChargeState,
+    at: datetime,
+    rung_at: datetime | None = None,
+    look_up_at: datetime | None = None,
 ) -> Charge:
     """One attempt, begun and answered at the same instant; how it was begun is returned."""
     begun = agenda.note_collecting(billing_on, at)
     rung = begun.attempt_rung if state is ChargeState.DECLINED else None
-    agenda.note_answer(billing_on, Answer(state, at, rung, **instants))
+    agenda.note_answer(billing_on, Answer(state, at, rung, rung_at, look_up_at))
     return begun
 
 
@@ -638,6 +643,28 @@ def test_a_card_that_came_while_a_date_was_being_paid_holds_up_no_other_ladder()
     declined(agenda, FEBRUARY, local(3, 12, 9), rung_at=None)
 
     assert [End(local(3, 12, 9), Wish.CLOSE)] == agenda.due(local(3, 12, 9))
+
+
+def test_news_from_the_gateway_has_an_unknown_charge_looked_up_at_once() -> None:
+    agenda = agenda_after_drain()
+    now = JANUARY_DUE + HOUR
+    answered(agenda, JANUARY, ChargeState.UNKNOWN, JANUARY_DUE, look_up_at=local(1, 16, 9))
+
+    agenda.note_news(now)
+
+    assert [Collect(now, JANUARY)] == agenda.due(now)
+    assert (1, 0) == (agenda.charges[JANUARY].attempt, agenda.charges[JANUARY].attempt_rung)
+
+
+def test_news_changes_nothing_where_nothing_is_unknown_or_a_look_up_is_due_already() -> None:
+    agenda = agenda_after_drain()
+    declined(agenda, JANUARY, JANUARY_DUE, rung_at=local(1, 16, 9))
+    agenda.note_collecting(FEBRUARY, FEBRUARY_DUE)
+    before = dict(agenda.charges)
+
+    agenda.note_news(JANUARY_DUE + HOUR)
+
+    assert before == agenda.charges
 
 
 # --- R16: after an outage ------------------------------------------------------------------------

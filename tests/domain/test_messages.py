@@ -37,6 +37,9 @@ from domain.messages import (
     PauseInput,
     PauseRequest,
     PlanSuspended,
+    Reconciled,
+    ReconcileInput,
+    ReconcilePayments,
     Refusal,
     Resumed,
     ResumeRequest,
@@ -65,7 +68,12 @@ TERMS = Offer(ladder_end=LadderEnd.KEEP).for_account("America/New_York", 31)
 TIMELINE = plan_timeline(TERMS, AT, DAY)
 STEP = Step(act_id="PAU1", account_id="ACC1", at=AT)
 CHARGE = ChargeStatus(
-    billing_on=DAY, due_at=AT, amount_minor=500, currency="USD", state=ChargeState.UNKNOWN
+    billing_on=DAY,
+    due_at=AT,
+    amount_minor=500,
+    currency="USD",
+    state=ChargeState.DECLINED,
+    decline_code="expired_card",
 )
 STATUS = Status(
     pause_id="PAU1",
@@ -90,7 +98,9 @@ FULL: list[Message] = [
     CloseInput(account_id="ACC1", requested_by="USR1", close_id="CLO1"),
     PauseRequest(pause_id="PAU1"),
     ResumeRequest(requested_by="USR1", requested_at=AT, pause_id="PAU1"),
-    ChangeResumeDateRequest(requested_by="USR1", resume_on=DAY, pause_id="PAU1"),
+    ChangeResumeDateRequest(
+        requested_by="USR1", resume_on=DAY, pause_id="PAU1", expected_resume_on=DAY
+    ),
     CloseRequest(requested_by="USR1", confirm="CLOSE", requested_at=AT, pause_id="PAU1"),
     Refusal(code="x", message="y", figures={"excess": 3}),
     NextEvent(kind="resume", at=AT),
@@ -116,8 +126,29 @@ FULL: list[Message] = [
     MarkRefused(**STEP.model_dump(), code="pausing_failed"),
     Resumed(differences=1),
     CollectFee(**STEP.model_dump(), billing_on=DAY, due_at=AT, attempt=2, rung=None),
-    FeeAnswer(state=ChargeState.DECLINED, rung=1, rung_at=AT, look_up_at=AT),
+    FeeAnswer(
+        state=ChargeState.DECLINED,
+        rung=1,
+        rung_at=AT,
+        look_up_at=AT,
+        decline_code="expired_card",
+    ),
     Settled(billing_on=[DAY]),
+    ReconcileInput(since=AT, until=AT),
+    ReconcilePayments(since=AT, until=AT, at=AT),
+    Reconciled(
+        since=AT,
+        until=AT,
+        payments=9,
+        refunds=8,
+        foreign=7,
+        found=6,
+        settled=5,
+        refunded=4,
+        vanished=3,
+        new=2,
+        waiting=1,
+    ),
     Count(count=3),
     AccountRecord(account_id="ACC1", status=AccountStatus.PAUSED, time_zone="UTC"),
 ]

@@ -14,11 +14,16 @@ def test_the_task_queue_and_the_workflow_types() -> None:
     assert names.TASK_QUEUE == "account-pause"
     assert names.ACCOUNT_PAUSE == "AccountPause"
     assert names.ACCOUNT_CLOSE == "AccountClose"
+    assert names.PAYMENT_RECONCILIATION == "PaymentReconciliation"
 
 
 def test_the_workflow_ids() -> None:
     assert names.pause_workflow_id("ACC1") == "account-pause:ACC1"
     assert names.close_workflow_id("ACC1") == "account-close:ACC1"
+
+
+def test_the_schedule() -> None:
+    assert names.RECONCILIATION_SCHEDULE_ID == "account-pause-reconciliation"
 
 
 @pytest.mark.parametrize(
@@ -27,6 +32,7 @@ def test_the_workflow_ids() -> None:
         (names.RESUME, "resume"),
         (names.PAYMENT_METHOD_UPDATED, "payment_method_updated"),
         (names.RETRY, "retry"),
+        (names.PAYMENT_NEWS, "payment_news"),
         (names.PAUSE, "pause"),
         (names.CHANGE_RESUME_DATE, "change_resume_date"),
         (names.CLOSE, "close"),
@@ -83,6 +89,7 @@ def test_the_activities_of_running_histories() -> None:
         "retain_numbers",
         "reactivate_numbers",
         "release_numbers",
+        "reconcile_payments",
     }
 
 

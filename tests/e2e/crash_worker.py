@@ -34,12 +34,13 @@ from temporalio.workflow import ActivityHandle
 
 from domain.messages import CollectFee, FeeAnswer
 from domain.names import account_id_of
-from domain.ports import Order, Payment, PaymentGateway
+from domain.payments import Gateway, Order, Payment, PaymentGateway
 from domain.states import ChargeState
 from settings import Settings
 from systems.billing import SqlBilling
 from systems.gateways.sandbox import CARDS
 from systems.wiring import Systems, open_systems
+from tests.fakes.gateway import PassedOn
 from worker import IDENTITY, activities, build_worker
 
 CHARGE = "charge"
@@ -64,17 +65,15 @@ class Holds:
             threading.Event().wait()
 
 
-class HoldingGateway:
+class HoldingGateway(PassedOn):
     """A gateway that answers too late: the money is taken, nobody hears of it."""
 
-    def __init__(self, gateway: PaymentGateway, holds: Holds) -> None:
-        self._gateway = gateway
+    def __init__(self, gateway: Gateway, holds: Holds) -> None:
+        super().__init__(gateway)
         self._holds = holds
-        self.create_payment = gateway.create_payment
-        self.get_payment = gateway.get_payment
 
     def confirm_payment(self, payment_id: str) -> Payment:
-        payment = self._gateway.confirm_payment(payment_id)
+        payment = super().confirm_payment(payment_id)
         self._holds.at(CHARGE, payment.account_id)
         return payment
 
@@ -137,7 +136,7 @@ def billing(systems: Systems, holds: Holds, *, has_key_per_attempt: bool) -> Sql
 async def main(address: str, holds: Holds, *, has_key_per_attempt: bool) -> None:
     """Run until killed."""
     settings = Settings.load()
-    systems = open_systems(settings.database, settings.gateway)
+    systems = open_systems(settings.database, settings.gateway, stripe=settings.stripe)
     systems = replace(
         systems, billing=billing(systems, holds, has_key_per_attempt=has_key_per_attempt)
     )
@@ -154,6 +153,7 @@ async def main(address: str, holds: Holds, *, has_key_per_attempt: bool) -> None
         systems.access,
         systems.billing,
         settings.offer,
+        systems.reconciliation,
     )
     with ThreadPoolExecutor(settings.worker_slots) as executor:
         async with build_worker(

@@ -22,6 +22,7 @@ from tests.fakes.accounts import FakeAccounts
 from tests.fakes.billing import FakeBilling
 from tests.fakes.dni import FakeDni
 from tests.fakes.numbers import FakeNumbers
+from tests.fakes.reconciliation import FakeReconciler
 from tests.temporal import TemporalServer
 from tests.workflows.stage import FIRST_FEE_AFTER, TIME_ZONE, PauseHandle, eventually
 from worker import activities, build_worker
@@ -99,7 +100,13 @@ async def running(server: TemporalServer) -> AsyncIterator[Memory]:
     )
     memory = Memory(client)
     steps = activities(
-        memory.accounts, memory.numbers, memory.dni, memory.access, memory.billing, Offer()
+        memory.accounts,
+        memory.numbers,
+        memory.dni,
+        memory.access,
+        memory.billing,
+        Offer(),
+        FakeReconciler(),
     )
     with ThreadPoolExecutor(10) as executor:
         async with build_worker(

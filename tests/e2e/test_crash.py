@@ -71,7 +71,7 @@ class Site:
 
     def payments(self, account: SampleAccount) -> list[tuple[int, str]]:
         """What the gateway has on record."""
-        payments = self.stage.systems.gateway.payments(account.account_id)
+        payments = self.stage.systems.sandbox.payments(account.account_id)
         return [(payment.amount_minor, payment.state) for payment in payments]
 
     def outcome(self, account: SampleAccount) -> dict[str, Any]:

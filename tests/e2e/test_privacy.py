@@ -13,8 +13,8 @@ from temporalio.client import WorkflowFailureError, WorkflowHistory
 from domain.errors import Code, Rejected
 from domain.messages import Count, Step
 from domain.names import Activity
+from domain.payments import Payment
 from domain.policy import CLOSE_CONFIRMATION
-from domain.ports import Payment
 from domain.states import ChargeState
 from domain.terms import Offer
 from starter.backend import Backend

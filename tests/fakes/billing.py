@@ -10,7 +10,8 @@ from domain.errors import Code, InvariantViolated, Rejected, Transient
 from domain.ladder import final_notice_rung, last_rung, next_look_up_at, next_rung_at
 from domain.messages import CollectFee, FeeAnswer, PlanSuspended, Settled, Step, SuspendPlan
 from domain.money import CURRENCY
-from domain.ports import Order, Payment, PaymentGateway, PaymentState, PlanQuote, Snapshot
+from domain.payments import Order, Payment, PaymentGateway, PaymentState
+from domain.ports import PlanQuote, Snapshot
 from domain.states import ChargeState, LadderEnd
 from tests.fakes.billing_books import (
     FakeAccount,
@@ -138,9 +139,9 @@ class FakeBilling:
             begun = self._begin(account, invoice, step)
         if isinstance(begun, FeeAnswer):
             return begun
-        payment = self._charge(account, invoice, begun)
+        said = self._charge(account, invoice, begun)
         with self._of(step.account_id):
-            return begun.answer or self._settle(account, invoice, begun, payment, step.at)
+            return begun.answer or self._settle(account, invoice, begun, said, step.at)
 
     def _begin(
         self, account: FakeAccount, invoice: FakeInvoice, step: CollectFee
@@ -159,49 +160,68 @@ class FakeBilling:
         invoice.attempts.append(attempt)
         invoice.state = ChargeState.COLLECTING
         if token is None:
-            return self._decline(account, invoice, attempt, step.at)
+            return self._decline(account, invoice, attempt, "no_card", step.at)
         return attempt
 
     def _charge(
         self, account: FakeAccount, invoice: FakeInvoice, attempt: FakeAttempt
-    ) -> Payment | None:
+    ) -> Payment | str | None:
+        """The payment, why none could be prepared, or None without a clear answer."""
         order = Order(
-            account.account_id, attempt.token or "", invoice.amount_minor, account.currency
+            account.account_id,
+            attempt.token or "",
+            invoice.amount_minor,
+            account.currency,
+            billing_on=invoice.billing_on,
         )
         try:
-            if attempt.payment_id is None:
-                payment = checked(self.gateway.create_payment(attempt.key, order), order)
-                attempt.payment_id = payment.payment_id
-            else:
-                payment = checked(self.gateway.get_payment(attempt.payment_id), order)
+            payment = checked(self._prepared(attempt, order), order)
+            attempt.payment_id = payment.payment_id
             if payment.state is PaymentState.CREATED:
                 payment = checked(self.gateway.confirm_payment(payment.payment_id), order)
         except Transient:
             return None
+        except Rejected:
+            return "card_removed"
         return payment
+
+    def _prepared(self, attempt: FakeAttempt, order: Order) -> Payment:
+        if attempt.payment_id is not None:
+            return self.gateway.get_payment(attempt.payment_id)
+        found = self.gateway.find_payment(attempt.key, order) if attempt.was_asked_for else None
+        attempt.was_asked_for = True
+        return found or self.gateway.create_payment(attempt.key, order)
 
     def _settle(
         self,
         account: FakeAccount,
         invoice: FakeInvoice,
         attempt: FakeAttempt,
-        payment: Payment | None,
+        said: Payment | str | None,
         at: datetime,
     ) -> FeeAnswer:
-        if payment is not None and payment.state is PaymentState.SUCCEEDED:
+        if isinstance(said, str):
+            return self._decline(account, invoice, attempt, said, at)
+        if said is not None and said.state is PaymentState.SUCCEEDED:
             invoice.state, invoice.answered_at = ChargeState.PAID, at
             attempt.answer = FeeAnswer(state=ChargeState.PAID)
             self.notices.append((account.account_id, "receipt", invoice.billing_on))
             return attempt.answer
-        if payment is not None and payment.state is PaymentState.DECLINED:
-            return self._decline(account, invoice, attempt, at)
+        if said is not None and said.state is PaymentState.DECLINED:
+            code = said.decline_code or "declined"
+            return self._decline(account, invoice, attempt, code, at)
         invoice.state = ChargeState.UNKNOWN
         attempt.first_unknown_at = attempt.first_unknown_at or at
         look_up_at = next_look_up_at(attempt.first_unknown_at, at)
         return FeeAnswer(state=ChargeState.UNKNOWN, look_up_at=look_up_at)
 
     def _decline(
-        self, account: FakeAccount, invoice: FakeInvoice, attempt: FakeAttempt, at: datetime
+        self,
+        account: FakeAccount,
+        invoice: FakeInvoice,
+        attempt: FakeAttempt,
+        code: str,
+        at: datetime,
     ) -> FeeAnswer:
         pause = account.pauses[invoice.act_id or ""]
         terms, rung = pause.terms, attempt.rung
@@ -214,9 +234,11 @@ class FakeBilling:
         elif rung is not None and 1 <= rung <= final_notice_rung(terms):
             kind = "final_notice" if rung == final_notice_rung(terms) else "declined"
             self.notices.append((account.account_id, kind, invoice.billing_on))
-        if invoice.state in FINAL:
-            rung = rung_at = None
-        attempt.answer = FeeAnswer(state=invoice.state, rung=rung, rung_at=rung_at)
+        attempt.answer = (
+            FeeAnswer(state=invoice.state)
+            if invoice.state in FINAL
+            else FeeAnswer(state=invoice.state, rung=rung, rung_at=rung_at, decline_code=code)
+        )
         return attempt.answer
 
     def _once(self, verb: str, step: Step, effect: Callable[[FakeAccount], Result]) -> Result:

@@ -7,7 +7,7 @@ from domain.calendar import billing_dates_from, due_instant, local_date, previou
 from domain.errors import InvariantViolated
 from domain.messages import CollectFee, FeeAnswer, Settled, Step
 from domain.money import share_of_period
-from domain.ports import Order, Payment
+from domain.payments import Order, Payment
 from domain.states import ChargeState
 from domain.terms import Terms
 
@@ -23,6 +23,7 @@ class FakeAttempt:
     payment_id: str | None = None
     answer: FeeAnswer | None = None
     first_unknown_at: datetime | None = None
+    was_asked_for: bool = False
 
 
 @dataclass

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import typer.main
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from domain import names
 from domain.ids import Prefix, checked_id
@@ -45,6 +45,8 @@ RULE = re.compile(r"(?<!  )\bR(\d{1,2})\b")
 INVARIANT = re.compile(r"\b([MNAS][1-9])\b")
 PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*(?:/|\.(?:py|md|json|svg|toml))")
 NAMED_IN_FILE = re.compile(r"`([\w/]+\.py)` \(`(\w+)`")
+
+PICTURES = (".png",)
 
 HELP = "A command is documented that does not exist; see `account-pause --help`."
 
@@ -84,7 +86,7 @@ def test_every_command_that_is_named_exists_with_its_options(page: Document) -> 
     for code in page.code:
         for command, rest in re.findall(r"\baccount-pause ([a-z][a-z-]*)(.*)", code):
             assert command in COMMANDS, f"{page.name}: {command}. {HELP}"
-            known = {option for each in COMMANDS[command].params for option in each.opts}
+            known = {option for each in _meant(command, rest).params for option in each.opts}
             used = set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", rest)) - {"--help"}
             assert used <= known, f"{page.name}: `{code}` has unknown options {used - known}"
 
@@ -231,7 +233,12 @@ def test_the_readmes_names_are_those_of_the_code() -> None:
         names.pause_workflow_id("{account_id}"),
         names.close_workflow_id("{account_id}"),
     ]
-    assert _named("Signal") == [names.RESUME, names.PAYMENT_METHOD_UPDATED, names.RETRY]
+    assert _named("Signal") == [
+        names.RESUME,
+        names.PAYMENT_METHOD_UPDATED,
+        names.PAYMENT_NEWS,
+        names.RETRY,
+    ]
     assert _named("Update") == [names.PAUSE, names.CHANGE_RESUME_DATE, names.CLOSE]
     assert _named("Query") == [names.STATUS]
 
@@ -354,10 +361,20 @@ def test_control_what_no_file_may_hold_would_be_found(what: str, example: str) -
 # --- small things --------------------------------------------------------------------------------
 
 
+def _meant(command: str, rest: str) -> Any:
+    """The command that is meant: of a group, such as `user`, the one that the next word names."""
+    group = getattr(COMMANDS[command], "commands", None)
+    word = next(iter(rest.split()), None)
+    if group is None or word is None:
+        return COMMANDS[command]
+    assert word in group, f"{command} {word}. {HELP}"
+    return group[word]
+
+
 def _texts(*suffixes: str) -> Iterable[tuple[str, str]]:
-    """Every file of the project with one of these suffixes, or every file at all."""
+    """Every file of the project with one of these suffixes, or every file that can be read."""
     for path in project_files():
-        if not suffixes or path.suffix in suffixes:
+        if path.suffix in suffixes or not (suffixes or path.suffix in PICTURES):
             yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
 
 
@@ -372,7 +389,7 @@ def _variable(name: str) -> str:
 
 
 def _shown(default: object) -> str:
-    if default == "":
+    if default in ("", SecretStr("")):
         return "empty"
     return f"`{json.dumps(default) if isinstance(default, tuple) else default}`"
 

@@ -53,10 +53,10 @@ def test_settings_import_the_domain_only() -> None:
     assert ours(imported(ROOT / "settings.py")) <= {"domain"}
 
 
-def test_the_worker_takes_from_the_starter_nothing_but_the_connection() -> None:
+def test_the_worker_takes_from_the_starter_only_how_temporal_is_reached() -> None:
     from_starter = {name for name in imported(ROOT / "worker.py") if name.startswith("starter")}
 
-    assert from_starter == {"starter.connect"}
+    assert from_starter == {"starter.connect", "starter.wake"}
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -13,10 +13,6 @@ from tests.house.test_imports import PACKAGES, imported
 
 LONGEST = 400
 
-# Declarations, one below the other: looked up, not read through. Splitting them would scatter what
-# belongs side by side.
-MAY_BE_LONGER = {"systems/tables.py": 500, "domain/ports.py": 450}
-
 # Modules whose every use differs from one replay to the next.
 NEVER_DETERMINISTIC = {"os", "random", "secrets", "socket", "subprocess", "threading", "time"}
 
@@ -42,7 +38,7 @@ def test_no_file_is_long() -> None:
         for path in project_files()
         if (name := path.relative_to(ROOT).as_posix()).split("/")[0] in {*PACKAGES, "scripts"}
         and "/versions/" not in name
-        and (lines := path.read_bytes().count(b"\n")) > MAY_BE_LONGER.get(name, LONGEST)
+        and (lines := path.read_bytes().count(b"\n")) > LONGEST
     }
 
     assert long == {}, "split them: one story per file"

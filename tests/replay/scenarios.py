@@ -13,8 +13,9 @@ from uuid import UUID, uuid5
 
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 
+from domain import names
 from domain.ids import Prefix, make_id
-from domain.messages import Status
+from domain.messages import ReconcileInput
 from domain.names import Activity
 from domain.policy import CLOSE_CONFIRMATION
 from domain.states import ChargeState, PauseState
@@ -38,13 +39,16 @@ class Scenario:
     offer: Offer = TODAYS_OFFER
     card: str = "visa"
     is_close: bool = False
+    is_reconciliation: bool = False
 
-    async def play(self, stage: Stage, cached_workflows: int = 100) -> WorkflowHandle[Any, Status]:
+    async def play(self, stage: Stage, cached_workflows: int = 100) -> WorkflowHandle[Any, Any]:
         """Let it go from its start to its end; returns its run."""
         stage.offer = self.offer
         stage.enter_card(self.card)
         async with stage.worker(cached_workflows):
             await self.act(stage)
+        if self.is_reconciliation:
+            return stage.client.get_workflow_handle(names.RECONCILIATION_SCHEDULE_ID)
         return stage.close_handle() if self.is_close else stage.handle()
 
 
@@ -159,6 +163,16 @@ async def _account_closed(stage: Stage) -> None:
     await stage.close_handle().result()
 
 
+async def _reconciled(stage: Stage) -> None:
+    run = await stage.client.start_workflow(
+        names.PAYMENT_RECONCILIATION,
+        ReconcileInput(),
+        id=names.RECONCILIATION_SCHEDULE_ID,
+        task_queue=names.TASK_QUEUE,
+    )
+    await run.result()
+
+
 SCENARIOS = {
     "resumed-by-itself": Scenario(_resumed_by_itself),
     "resumed-early": Scenario(_resumed_early),
@@ -174,6 +188,7 @@ SCENARIOS = {
     "parked-and-retried": Scenario(_parked_and_retried),
     "resume-date-changed": Scenario(_resume_date_changed),
     "account-closed": Scenario(_account_closed, is_close=True),
+    "reconciled": Scenario(_reconciled, is_reconciliation=True),
 }
 
 

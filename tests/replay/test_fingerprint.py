@@ -29,6 +29,7 @@ def test_the_fingerprint_of_a_committed_history_is_pinned(name: str) -> None:
         ("resumed-by-itself", 0),
         ("closed-by-an-administrator", 0),
         ("parked-and-retried", 0),
+        ("reconciled", 0),
     ],
 )
 async def test_todays_code_asks_for_the_same(

@@ -23,6 +23,7 @@ from tests.replay.histories import ADVICE, DIRECTORY, path_of, read
 from tests.replay.scenarios import SCENARIOS
 from workflows.account_close import AccountClose
 from workflows.account_pause import AccountPause
+from workflows.reconciliation import PaymentReconciliation
 
 # What must never be in a file that is committed: paths, host names, addresses, phone numbers.
 MACHINES_AND_PEOPLE = re.compile(r"/(work|root|home|tmp|usr)/|\d+@\w|@[\w.-]+\.\w|\+1\d{10}")
@@ -63,7 +64,7 @@ def test_a_committed_history_names_no_machine_and_nobody(name: str) -> None:
 async def _failure(history: WorkflowHistory, *changes: Interceptor) -> Exception | None:
     sandboxed: dict[str, Any] = {"workflow_runner": UnsandboxedWorkflowRunner()} if changes else {}
     replayer = Replayer(
-        workflows=[AccountPause, AccountClose],
+        workflows=[AccountPause, AccountClose, PaymentReconciliation],
         data_converter=pydantic_data_converter,
         interceptors=changes,
         **sandboxed,

@@ -42,7 +42,7 @@ class Up:
         return int(self.document["address"].rpartition(":")[2])
 
     def children(self) -> list[int]:
-        """The process ids of its server and its worker."""
+        """The process ids of its server, its worker and its web process."""
         task = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [int(pid) for pid in task.read_text().split()]
 
@@ -98,7 +98,7 @@ def errors_of(state_dir: Path) -> Path:
 
 def environment(state_dir: Path) -> dict[str, str]:
     """The environment of a command that works on `state_dir` alone."""
-    mine = ("TEMPORAL_", "ACCOUNT_PAUSE_", "DATABASE_URL", "SMTP_URL")
+    mine = ("TEMPORAL_", "ACCOUNT_PAUSE_", "STRIPE_", "DATABASE_URL", "SMTP_URL")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(mine)}
     return {**kept, "ACCOUNT_PAUSE_STATE_DIR": str(state_dir), "ACCOUNT_PAUSE_JOB_SECONDS": "0.2"}
 
@@ -153,7 +153,8 @@ def cli(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> C
 
 
 def _started(state_dir: Path, **more: str) -> subprocess.Popen[str]:
-    ports = ["--port", str(free_port()), "--ui-port", str(free_port())]
+    options = ("--port", "--ui-port", "--web-port")
+    ports = [part for option in options for part in (option, str(free_port()))]
     with errors_of(state_dir).open("w") as errors:
         return subprocess.Popen(
             bound_to_parent([*COMMAND, "up", "--json", *ports]),

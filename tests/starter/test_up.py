@@ -3,10 +3,12 @@
 import os
 import signal
 from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
 
 from domain.errors import Code
 from tests.starter.conftest import Cli, Up, errors_of, running_up, until
-from tests.temporal import TemporalServer
+from tests.temporal import TemporalServer, free_port
 
 
 def test_a_second_up_is_told_who_is_up_already(stack: Up, cli: Cli) -> None:
@@ -25,20 +27,41 @@ def test_a_taken_port_is_told_with_what_to_do(stack: Up, cli: Cli, tmp_path: Pat
     assert "--port" in other.document["message"]
 
 
+def test_a_taken_port_of_the_web_process_is_told_with_its_own_option(
+    stack: Up, cli: Cli, tmp_path: Path
+) -> None:
+    taken = stack.document["web_url"].rpartition(":")[2]
+    ports = ["--port", str(free_port()), "--ui-port", str(free_port()), "--web-port", taken]
+
+    other = cli(tmp_path / "other", "up", "--json", *ports)
+
+    assert other.exit_code == 3
+    assert f"Port {taken} is taken" in other.document["message"]
+    assert "--web-port" in other.document["message"]
+    assert "TEMPORAL_ADDRESS" not in other.document["message"]
+
+
 def test_up_says_where_everything_is(stack: Up) -> None:
     assert stack.process.pid == stack.document["pid"]
     assert stack.document["ui_url"].startswith("http://127.0.0.1:")
     assert Path(stack.document["logs"], "worker.log").exists()
     assert Path(stack.document["logs"], "temporal.log").exists()
+    assert Path(stack.document["logs"], "web.log").exists()
+    assert web_answers(stack)
 
 
-def test_a_killed_worker_is_started_again_and_the_state_survives_a_restart(
+def test_killed_children_are_started_again_and_the_state_survives_a_restart(
     tmp_path: Path, cli: Cli
 ) -> None:
     with running_up(tmp_path / "state") as up:
-        worker = up.child("worker.py")
-        os.kill(worker, signal.SIGKILL)
-        until(lambda: len(up.children()) == 2 and worker not in up.children(), "another worker")
+        killed = {up.child("worker.py"), up.child("starter.cli")}
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+        until(
+            lambda: len(up.children()) == 3 and not killed & {*up.children()},
+            "another worker and another web process",
+        )
+        until(lambda: web_answers(up), "the web process answers again")
         paused = cli(up.state_dir, "pause", "Brightside", "--yes", "--json")
         children = up.children()
         exit_code = up.stop(signal.SIGINT)
@@ -69,7 +92,7 @@ def test_a_service_that_runs_is_used_and_its_clocks_are_left_alone(
         resumed = cli(up.state_dir, "resume", "Brightside", "--json", **address)
         up.stop()
 
-    assert (1, None) == (children, up.document["ui_url"])
+    assert (2, None) == (children, up.document["ui_url"])
     assert temporal_server.address == up.document["address"]
     assert ("paused", "resumed") == (paused.document["state"], resumed.document["state"])
     assert (1, Code.VALIDATION_FAILED) == (moved.exit_code, moved.document["code"])
@@ -84,6 +107,15 @@ def test_a_dead_server_ends_the_stack_and_its_last_words_are_shown(tmp_path: Pat
     assert exit_code == 3
     assert "The Temporal server has ended" in errors_of(tmp_path / "state").read_text()
     assert not any(is_running(pid) for pid in children)
+
+
+def web_answers(up: Up) -> bool:
+    """Whether the web process says that it can work."""
+    try:
+        with urlopen(f"{up.document['web_url']}/readyz", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except URLError:
+        return False
 
 
 def is_running(pid: int) -> bool:

@@ -13,12 +13,13 @@ from sqlalchemy import select
 from domain.calendar import due_instant
 from domain.ids import Prefix, make_id
 from domain.messages import CollectFee, FeeAnswer, PlanSuspended, Settled, Step, SuspendPlan
-from domain.ports import Billing, PaymentState
+from domain.payments import Payment, PaymentState
+from domain.ports import Billing
 from domain.states import AccountStatus, ActKind, PauseState
 from domain.terms import Offer, Terms
 from systems.billing import SqlBilling
 from systems.db import Database
-from systems.gateways.sandbox import SandboxGateway, SandboxPayment, card
+from systems.gateways.sandbox import SandboxGateway, card
 from systems.tables import (
     AccountRow,
     ActRow,
@@ -50,7 +51,7 @@ def local(when: str, zone: str = NEW_YORK) -> datetime:
 class Record(Protocol):
     """What a gateway knows to have happened."""
 
-    def payments(self, account_id: str | None = None) -> list[SandboxPayment]: ...
+    def payments(self, account_id: str | None = None) -> list[Payment]: ...
 
 
 class Shop(Protocol):
@@ -98,9 +99,11 @@ class FakeShop:
 class SqlShop:
     """The real one; the gateway keeps tables of its own in the same database."""
 
-    def __init__(self, database: Database, record: FakeGateway | None = None) -> None:
+    def __init__(
+        self, database: Database, record: FakeGateway | SandboxGateway | None = None
+    ) -> None:
         self.database = database
-        self.record = record or SandboxGateway(database.engine)
+        self.record: FakeGateway | SandboxGateway = record or SandboxGateway(database.engine)
         self.gateway = FaultyGateway(self.record)
         self.sql = SqlBilling(database, self.gateway)
         self.billing: Billing = self.sql
@@ -269,7 +272,7 @@ def paused(
     return pause
 
 
-def succeeded(shop: Shop, account_id: str) -> list[SandboxPayment]:
+def succeeded(shop: Shop, account_id: str) -> list[Payment]:
     """The payments that moved money, as the gateway knows it."""
     return [
         payment

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from domain.errors import Code, Rejected
 from domain.states import LadderEnd
 from domain.terms import Offer
-from systems.billing.cards import CardView
+from systems.billing.cards import CardView, looks_like_a_card_number
 from systems.db import Database
 from systems.tables import Base
 from tests.systems.billing_shop import (
@@ -109,6 +109,36 @@ def test_anything_like_a_card_number_is_refused_and_left_nowhere(
         assert number not in kept
         assert NUMBER not in kept
     assert shop.sql.card(account_id) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4242 4242 4242 4242",
+        "paid with 4242424242424242, thanks",
+        "card_4242424242424242",
+        "visa4242424242424242exp1234",
+        "4242424242424242123",
+    ],
+)
+def test_a_card_number_is_seen_wherever_it_stands(text: str) -> None:
+    assert looks_like_a_card_number(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Ids of ours and of gateways have long runs of digits now and then.
+        "ACC12345678901234567890123456789012",
+        "asked for by USRa1234567890123456b34567890123456",
+        "pm_1N1234567890123OfStripe",
+        "+1 555 010 0123",
+        "2026-01-15 09:00",
+        "4242",
+    ],
+)
+def test_what_is_no_card_number_passes(text: str) -> None:
+    assert not looks_like_a_card_number(text)
 
 
 def test_a_card_number_in_a_year_or_in_what_is_booked_is_refused_too(shop: SqlShop) -> None:

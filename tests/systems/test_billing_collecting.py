@@ -6,9 +6,12 @@ from datetime import date, timedelta
 
 import pytest
 
+from domain.errors import Code, Rejected
 from domain.messages import FeeAnswer
+from domain.payments import Order, Payment
 from domain.states import ChargeState, LadderEnd
 from domain.terms import Offer
+from tests.fakes.gateway import PassedOn
 from tests.systems.billing_shop import (
     FEB_15,
     JAN_15,
@@ -124,8 +127,11 @@ def test_a_first_decline_starts_the_ladder_without_a_mail(shop: Shop) -> None:
 
     answer = pause.collect(JAN_15)
 
-    assert (
-        FeeAnswer(state=ChargeState.DECLINED, rung=0, rung_at=local("2026-01-16 09:00")) == answer
+    assert answer == FeeAnswer(
+        state=ChargeState.DECLINED,
+        rung=0,
+        rung_at=local("2026-01-16 09:00"),
+        decline_code="insufficient_funds",
     )
     assert [] == shop.notices(pause.account_id)
 
@@ -155,9 +161,26 @@ def test_no_card_on_file_is_a_decline_that_never_reaches_the_gateway(shop: Shop)
 
     answer = pause.collect(JAN_15)
 
-    assert ChargeState.DECLINED is answer.state
+    assert (ChargeState.DECLINED, "no_card") == (answer.state, answer.decline_code)
     assert local("2026-01-16 09:00") == answer.rung_at
     assert [] == shop.gateway.calls
+
+
+def test_a_card_that_the_gateway_no_longer_has_is_a_decline(shop: Shop) -> None:
+    pause = paused(shop)
+    shop.gateway.gateway = Cardless(shop.gateway.gateway)
+
+    answer = pause.collect(JAN_15)
+
+    assert (ChargeState.DECLINED, "card_removed") == (answer.state, answer.decline_code)
+    assert local("2026-01-16 09:00") == answer.rung_at
+
+
+class Cardless(PassedOn):
+    """A gateway from which somebody has removed every card."""
+
+    def create_payment(self, key: str, order: Order) -> Payment:
+        raise Rejected(Code.PAYMENT_METHOD_REQUIRED, "The card is gone.")
 
 
 def test_an_attempt_on_a_new_card_moves_no_ladder_and_sends_no_mail(shop: Shop) -> None:
@@ -167,7 +190,7 @@ def test_an_attempt_on_a_new_card_moves_no_ladder_and_sends_no_mail(shop: Shop) 
 
     answer = pause.collect(JAN_15, local("2026-01-15 11:00"), attempt=2, rung=None)
 
-    assert FeeAnswer(state=ChargeState.DECLINED) == answer
+    assert FeeAnswer(state=ChargeState.DECLINED, decline_code="lost_card") == answer
     assert [] == shop.notices(pause.account_id)
 
 

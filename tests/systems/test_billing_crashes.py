@@ -15,11 +15,13 @@ from sqlalchemy.orm import Session
 
 from domain.errors import Transient
 from domain.messages import FeeAnswer
-from domain.ports import Billing, Order, Payment, PaymentGateway
+from domain.payments import Gateway, Order, Payment
+from domain.ports import Billing
 from domain.states import ChargeState
 from systems.billing import SqlBilling
 from systems.db import Database
 from systems.gateways.sandbox import CARDS
+from tests.fakes.gateway import Method, PassedOn, Result
 from tests.systems.billing_shop import (
     JAN_15,
     Pause,
@@ -71,27 +73,18 @@ class CrashingDatabase(Database):
         self._fuse.point()
 
 
-class CrashingGateway:
+class CrashingGateway(PassedOn):
     """A gateway whose caller may die just before or just after a call."""
 
-    def __init__(self, gateway: PaymentGateway, fuse: Fuse) -> None:
-        self._gateway = gateway
+    def __init__(self, gateway: Gateway, fuse: Fuse) -> None:
+        super().__init__(gateway)
         self._fuse = fuse
 
-    def create_payment(self, key: str, order: Order) -> Payment:
-        return self._called(lambda: self._gateway.create_payment(key, order))
-
-    def confirm_payment(self, payment_id: str) -> Payment:
-        return self._called(lambda: self._gateway.confirm_payment(payment_id))
-
-    def get_payment(self, payment_id: str) -> Payment:
-        return self._called(lambda: self._gateway.get_payment(payment_id))
-
-    def _called(self, call: Callable[[], Payment]) -> Payment:
+    def _called(self, method: Method, call: Callable[[], Result]) -> Result:
         self._fuse.point()
-        payment = call()
+        result = super()._called(method, call)
         self._fuse.point()
-        return payment
+        return result
 
 
 class CrashingShop(SqlShop):
@@ -231,7 +224,7 @@ def test_a_gateway_that_forgets_our_keys_does_not_charge_twice(shop: CrashingSho
 def test_of_two_payments_for_one_attempt_only_the_one_on_record_is_charged(
     shop: CrashingShop,
 ) -> None:
-    """A worker is slow to create; the key expires, and another worker does it all meanwhile."""
+    """A worker's order is slow on its way; another one does it all, and the key expires."""
     pause = shop.paused()
     forgetful = Forgetful(shop.record, lambda: pause.collect(JAN_15))
     shop.billing = SqlBilling(shop.database, forgetful)
@@ -243,26 +236,17 @@ def test_of_two_payments_for_one_attempt_only_the_one_on_record_is_charged(
     assert 1 == len(succeeded(shop, pause.account_id))
 
 
-class Forgetful:
+class Forgetful(PassedOn):
     """The gateway after its idempotency keys have expired: the same key is a new payment."""
 
-    def __init__(
-        self, gateway: PaymentGateway, meanwhile: Callable[[], object] | None = None
-    ) -> None:
-        self._gateway = gateway
+    def __init__(self, gateway: Gateway, meanwhile: Callable[[], object] | None = None) -> None:
+        super().__init__(gateway)
         self._meanwhile = [meanwhile] if meanwhile else []
 
     def create_payment(self, key: str, order: Order) -> Payment:
-        payment = self._gateway.create_payment(f"{key}:{uuid4().hex}", order)
         if self._meanwhile:
             self._meanwhile.pop()()
-        return payment
-
-    def confirm_payment(self, payment_id: str) -> Payment:
-        return self._gateway.confirm_payment(payment_id)
-
-    def get_payment(self, payment_id: str) -> Payment:
-        return self._gateway.get_payment(payment_id)
+        return super().create_payment(f"{key}:{uuid4().hex}", order)
 
 
 def test_control_with_a_fresh_key_per_call_a_crash_charges_twice(shop: CrashingShop) -> None:

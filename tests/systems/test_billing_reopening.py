@@ -5,9 +5,10 @@ from datetime import date, datetime
 import pytest
 
 from domain.errors import Code, InvariantViolated, Rejected, Transient
-from domain.ports import Payment
+from domain.payments import Payment
 from systems.db import Database
 from systems.tables import InvoiceState
+from tests.fakes.gateway import PassedOn
 from tests.systems.billing_shop import (
     FEB_15,
     JAN_15,
@@ -95,19 +96,17 @@ def test_one_invoice_that_needs_a_person_holds_up_no_others(
     assert "cannot be collected" in caplog.text
 
 
-class Missing:
+class Missing(PassedOn):
     """A gateway that has lost the payments of one account."""
 
     def __init__(self, shop: SqlShop, account_id: str) -> None:
-        self.lost = {payment.payment_id for payment in shop.record.payments(account_id)}
-        self.create_payment = shop.record.create_payment
-        self.confirm_payment = shop.record.confirm_payment
-        self.record = shop.record
+        super().__init__(shop.record)
+        self._lost = {payment.payment_id for payment in shop.record.payments(account_id)}
 
     def get_payment(self, payment_id: str) -> Payment:
-        if payment_id in self.lost:
+        if payment_id in self._lost:
             raise InvariantViolated(f"the gateway knows no payment {payment_id}")
-        return self.record.get_payment(payment_id)
+        return super().get_payment(payment_id)
 
 
 # --- closed and open again -----------------------------------------------------------------------

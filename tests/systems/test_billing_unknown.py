@@ -8,8 +8,9 @@ import pytest
 
 from domain.errors import InvariantViolated, Transient
 from domain.messages import FeeAnswer
-from domain.ports import Order, Payment, PaymentGateway, PaymentState
+from domain.payments import Gateway, Order, Payment
 from domain.states import ChargeState
+from tests.fakes.gateway import PassedOn
 from tests.systems.billing_shop import (
     JAN_15,
     SHOPS,
@@ -52,9 +53,11 @@ def test_an_unknown_that_turns_out_declined_starts_its_ladder_then(shop: Shop) -
 
     looked_up = pause.collect(JAN_15, local("2026-01-18 09:00"))
 
-    assert (
-        FeeAnswer(state=ChargeState.DECLINED, rung=0, rung_at=local("2026-01-19 09:00"))
-        == looked_up
+    assert looked_up == FeeAnswer(
+        state=ChargeState.DECLINED,
+        rung=0,
+        rung_at=local("2026-01-19 09:00"),
+        decline_code="card_declined",
     )
 
 
@@ -94,6 +97,15 @@ def test_a_gateway_that_fails_never_fails_the_step_and_never_charges_twice(
     assert ChargeState.UNKNOWN is answer.state
     assert PAID == pause.collect(JAN_15, local("2026-01-15 09:05"))
     assert 1 == len(shop.record.payments(pause.account_id))
+
+
+def test_a_payment_whose_creation_was_not_answered_is_looked_for_by_its_key(shop: Shop) -> None:
+    pause = paused(shop)
+    shop.gateway.fail_next("create_payment", "after")
+    pause.collect(JAN_15)
+
+    assert PAID == pause.collect(JAN_15, local("2026-01-15 09:05"))
+    assert ["create_payment", "find_payment", "confirm_payment"] == shop.gateway.calls
 
 
 def test_a_failing_look_up_leaves_it_unknown(shop: Shop) -> None:
@@ -141,18 +153,16 @@ def test_each_attempt_s_look_ups_count_from_its_own_first_doubt(shop: Shop) -> N
     assert local("2026-01-16 09:05") == second.look_up_at
 
 
-class Overtaken:
+class Overtaken(PassedOn):
     """A gateway whose first confirmation is so slow that another worker does it all meanwhile."""
 
-    def __init__(self, gateway: PaymentGateway, meanwhile: Callable[[], object]) -> None:
-        self.create_payment = gateway.create_payment
-        self.get_payment = gateway.get_payment
-        self._gateway = gateway
+    def __init__(self, gateway: Gateway, meanwhile: Callable[[], object]) -> None:
+        super().__init__(gateway)
         self._meanwhile = [meanwhile]
 
     def confirm_payment(self, payment_id: str) -> Payment:
         if not self._meanwhile:
-            return self._gateway.confirm_payment(payment_id)
+            return super().confirm_payment(payment_id)
         self._meanwhile.pop()()
         raise Transient("the answer to the slow one was lost")
 
@@ -177,28 +187,24 @@ def test_the_card_of_an_unknown_attempt_stays_its_card(shop: Shop) -> None:
     assert PAID == pause.collect(JAN_15, local("2026-01-15 10:00"))
 
 
-class AnotherPayment:
+class AnotherPayment(PassedOn):
     """A gateway that answers with something that was never ordered."""
 
-    def __init__(self, **differences: object) -> None:
-        self.differences = differences
+    def __init__(self, gateway: Gateway, **differences: object) -> None:
+        super().__init__(gateway)
+        self._differences = differences
 
     def create_payment(self, key: str, order: Order) -> Payment:
-        payment = Payment(
-            f"pay_{key}",
-            order.account_id,
-            order.amount_minor,
-            order.currency,
-            PaymentState.CREATED,
-        )
-        self.created = replace(payment, **self.differences)  # type: ignore[arg-type]
-        return self.created
+        return self._other(super().create_payment(key, order))
+
+    def find_payment(self, key: str, order: Order) -> Payment | None:
+        return self._other(super().create_payment(key, order))
 
     def confirm_payment(self, payment_id: str) -> Payment:
         raise AssertionError(f"{payment_id} must not be confirmed")
 
-    def get_payment(self, payment_id: str) -> Payment:
-        return self.created
+    def _other(self, payment: Payment) -> Payment:
+        return replace(payment, **self._differences)  # type: ignore[arg-type]  # any field
 
 
 @pytest.mark.parametrize(
@@ -210,7 +216,7 @@ def test_a_payment_that_is_not_what_was_ordered_stops_everything(
     shop: Shop, difference: dict[str, object]
 ) -> None:
     pause = paused(shop)
-    shop.gateway.gateway = AnotherPayment(**difference)
+    shop.gateway.gateway = AnotherPayment(shop.gateway.gateway, **difference)
 
     with pytest.raises(InvariantViolated):
         pause.collect(JAN_15)

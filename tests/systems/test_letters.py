@@ -1,8 +1,11 @@
+import re
+from html import unescape
 from typing import Any
 
 import pytest
 
-from systems.notices.letters import WIDTH, Letters
+from systems.notices.layout import WIDTH, as_html, blocks
+from systems.notices.letters import Letters
 from systems.notices.queue import Letter, NoticeKind, Text
 
 MONEY = {"amount_minor": 500, "currency": "USD", "last4": "4242"}
@@ -107,6 +110,33 @@ def test_the_lines_of_the_next_invoice_are_named() -> None:
     assert "$5.00 for an unpaid fee" in text
 
 
+@pytest.mark.parametrize("kind", [NoticeKind.DECLINED, NoticeKind.FINAL_NOTICE])
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("insufficient_funds", "there is not enough money on it; top it up"),
+        ("expired_card", "it has expired; enter the new one"),
+        ("stolen_card", "it cannot be used any more; enter another card."),
+        (None, "the bank gave no reason; ask it, or enter another card."),
+    ],
+)
+def test_a_mail_about_a_decline_says_why_and_what_helps(
+    kind: NoticeKind, code: str | None, said: str
+) -> None:
+    text = _flat(_written(kind, decline_code=code))
+
+    assert f": {said}" in text
+    assert "stolen" not in text
+
+
+@pytest.mark.parametrize("kind", [NoticeKind.DECLINED, NoticeKind.FINAL_NOTICE])
+def test_without_a_card_no_card_was_declined(kind: NoticeKind) -> None:
+    text = _flat(_written(kind, last4=None, decline_code="no_card"))
+
+    assert "no card on file" in text
+    assert "declined" not in text.partition("We try")[0]
+
+
 def test_a_kept_account_is_not_threatened_with_a_close() -> None:
     text = _flat(_written(NoticeKind.FINAL_NOTICE, closes_on=None))
 
@@ -123,3 +153,52 @@ def test_a_name_cannot_break_the_subject() -> None:
 
     assert "Evil Bcc: x@y.example is closed" == text.subject
     assert "the page “Pause” of your account" in _flat(text)
+
+
+@pytest.mark.parametrize("kind", NoticeKind)
+def test_the_html_says_what_the_text_says(kind: NoticeKind) -> None:
+    text = _written(kind)
+
+    words = unescape(re.sub(r"<style.*?</style>|<title>.*?</title>|<[^>]+>", " ", text.html or ""))
+    said = " ".join(words.split()).removeprefix(f"{text.subject} ")
+
+    bullets = re.sub(r"(^|\n)- ", " ", text.text)
+    assert " ".join(bullets.split()).replace(" .", ".") == said.replace(" .", ".")
+
+
+@pytest.mark.parametrize("kind", NoticeKind)
+def test_the_html_leads_to_our_page_and_nowhere_else(kind: NoticeKind) -> None:
+    html = _written(kind).html or ""
+
+    assert {URL} == set(re.findall(r'(?:href|src)="([^"]*)"', html))
+    assert "<script" not in html
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "<script>alert(1)</script>",
+        '"><img src=x onerror=alert(1)>',
+        "[a](http://evil.example)",
+        "- x",
+    ],
+)
+def test_what_people_call_an_account_stays_text(name: str) -> None:
+    letter = Letter(
+        NoticeKind.PAUSED, "ACC1", name, "<b>Ada</b>", name, {**MONEY, **DATES, **OTHERS}
+    )
+
+    html = Letters("https://app.example.com/").render(letter).html or ""
+
+    assert {URL} == set(re.findall(r'(?:href|src)="([^"]*)"', html))
+    assert "<b>" not in html
+    assert "<script" not in html
+    assert "<img" not in html
+    assert name in unescape(html)
+
+
+def test_without_pages_nothing_is_a_link() -> None:
+    html = as_html("A mail", blocks("See the page “Pause”.\n\n- one\n- two"), "the page “Pause”")
+
+    assert "<a " not in html
+    assert 2 == html.count("<li")

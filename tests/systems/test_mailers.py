@@ -1,5 +1,6 @@
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -63,6 +64,17 @@ def test_a_mail_reaches_the_server_as_it_was_written(sink: Sink, port: int) -> N
     )
     assert MAIL.text.splitlines() == message.get_content().splitlines()
     assert message["Date"]
+
+
+def test_a_mail_with_html_carries_both_the_plain_words_first(sink: Sink, port: int) -> None:
+    SmtpMailer(f"smtp://127.0.0.1:{port}").deliver(replace(MAIL, html="<p>Hello Dana</p>"))
+
+    (message,) = sink.received
+    kinds = [part.get_content_type() for part in message.iter_parts()]
+    assert ["text/plain", "text/html"] == kinds
+    html = message.get_body(("html",))
+    assert html is not None
+    assert html.get_content().strip() == "<p>Hello Dana</p>"
 
 
 @pytest.mark.parametrize(

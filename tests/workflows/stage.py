@@ -28,6 +28,7 @@ from domain.names import Activity
 from domain.policy import Action
 from domain.ports import Snapshot
 from domain.states import AccountStatus, ChargeState, NumberState, PauseState, Role
+from domain.stripe_access import StripeAccess
 from domain.terms import Offer
 from domain.timeline import Timeline
 from starter.client import PauseClient
@@ -81,6 +82,7 @@ class Stage:
             systems.access,
             systems.billing,
             self.offer,
+            systems.reconciliation,
         )
         with ThreadPoolExecutor(10) as executor:
             worker = build_worker(
@@ -362,7 +364,7 @@ class Stage:
         """The amounts that the gateway's own record shows as paid, in cents."""
         return [
             payment.amount_minor
-            for payment in self.systems.gateway.payments(self.account_id)
+            for payment in self.systems.sandbox.payments(self.account_id)
             if payment.state == "succeeded"
         ]
 
@@ -406,19 +408,24 @@ async def open_stage(
     name: str = "Stage",
     created_at: datetime | None = None,
     billing_day: int | None = None,
+    stripe: StripeAccess | None = None,
 ) -> AsyncIterator[Stage]:
-    """A healthy account with a card, made `created_at`; its ids follow from `key`, if given."""
+    """A healthy account with a card, made `created_at`; its ids follow from `key`, if given.
+
+    With `stripe` money moves there, and the account has no card yet.
+    """
     client = await Client.connect(
         server.address, data_converter=pydantic_data_converter, identity="tests"
     )
     now = datetime.now(UTC)
-    systems = open_systems(database_url, gateway_url)
+    systems = open_systems(database_url, gateway_url, stripe=stripe)
     account = create_account(
         systems,
         key=key or uuid4().hex,
         name=name,
         time_zone=TIME_ZONE,
         billing_day=billing_day or local_date(now + FIRST_FEE_AFTER, TIME_ZONE).day,
+        card=None if stripe else "visa",
         created_at=created_at or now - timedelta(days=400),
     )
     stage = Stage(client, systems, account)

@@ -10,6 +10,7 @@ from domain.names import PAYMENT_METHOD_UPDATED, Activity
 from domain.states import AccountStatus, ChargeState, LadderEnd, NumberState, PauseState
 from domain.terms import Offer
 from tests.workflows.stage import PauseHandle, Stage
+from workflows.account_pause import AccountPause
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -136,7 +137,7 @@ async def test_a_missing_card_is_a_decline(stage: Stage) -> None:
         status = await stage.until_charge(handle, 0, ChargeState.DECLINED)
 
     assert status.past_due
-    assert stage.systems.gateway.payments(stage.account_id) == []
+    assert stage.systems.sandbox.payments(stage.account_id) == []
 
 
 @pytest.mark.parametrize(
@@ -165,7 +166,22 @@ async def test_an_answer_that_never_came_is_looked_up_until_it_is_known(
     assert unknown.next_event.kind == "look_up"
     assert round((unknown.next_event.at - due_at) / MINUTE) == 5
     assert not unknown.past_due
-    assert len(stage.systems.gateway.payments(stage.account_id)) == 1
+    assert len(stage.systems.sandbox.payments(stage.account_id)) == 1
+
+
+async def test_news_from_the_gateway_has_an_unknown_charge_looked_up_before_its_time(
+    stage: Stage,
+) -> None:
+    stage.enter_card("times_out")
+    async with stage.worker():
+        handle = await stage.paused()
+        due_at = (await stage.current(handle)).charges[0].due_at
+        await stage.move_to(handle, due_at + MINUTE)
+        await stage.until_charge(handle, 0, ChargeState.UNKNOWN)
+        await handle.signal(AccountPause.payment_news)
+        await stage.until_charge(handle, 0, ChargeState.PAID)
+
+    assert len(stage.systems.sandbox.payments(stage.account_id)) == 1
 
 
 async def test_a_gateway_that_is_away_for_weeks_starts_no_ladder_and_closes_nothing(

@@ -103,6 +103,7 @@ async def test_every_handler_is_described(stage: Stage) -> None:
     assert {one.name for one in handlers} == {
         "resume",
         "payment_method_updated",
+        "payment_news",
         "retry",
         "pause",
         "change_resume_date",

@@ -1,0 +1,1 @@
+"""The product's web process: what browsers, gateways and programs reach over HTTP."""

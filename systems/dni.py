@@ -3,18 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from domain.messages import Count, Step
 from domain.names import Activity
 from domain.ports import Snapshot
+from domain.states import AccountStatus, NumberState
 from systems import audit
 from systems.db import Database, lock_account
 from systems.effects import is_recorded, once
-from systems.tables import CompanyRow
+from systems.tables import AccountRow, CompanyRow, NumberRow, TrackerRow
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,30 @@ class ScriptSettings:
     company_id: str
     is_enabled: bool
     swap_settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Swap:
+    """One tracker as a web site needs it: whose visitors see which numbers in place of which.
+
+    `tracking_numbers` are the active ones, at least one; `swap_targets` are as somebody wrote them.
+    """
+
+    source: str
+    swap_targets: tuple[str, ...]
+    tracking_numbers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class WebScript:
+    """What one company's script does on a web site, and nothing that a visitor must not read.
+
+    `swaps` is in order: of two trackers for one source the older one counts.
+    """
+
+    script_key: str
+    swap_settings: Mapping[str, Any]
+    swaps: tuple[Swap, ...]
 
 
 @dataclass(frozen=True)
@@ -86,6 +112,16 @@ class SqlDni:
             row = session.scalar(select(CompanyRow).where(CompanyRow.script_key == script_key))
             return None if row is None else _settings(row)
 
+    def web_script(self, script_key: str) -> WebScript | None:
+        """What the script with this key swaps; None where every number is left alone (R5).
+
+        That is the answer while the script is disabled or the account is not active, for a key that
+        nobody has, and for a company that has no active number.
+        """
+        with self._db.transaction() as session:
+            rows = _swapping(session, script_key)
+            return _web_script(script_key, rows) if rows else None
+
     def companies(self, account_id: str) -> list[CompanyView]:
         """The account's companies, by name; none for an unknown account."""
         with self._db.transaction() as session:
@@ -136,6 +172,47 @@ def _companies(session: Session, account_id: str) -> Sequence[CompanyRow]:
         .where(CompanyRow.account_id == account_id)
         .order_by(CompanyRow.name, CompanyRow.id)
     ).all()
+
+
+def _swapping(session: Session, script_key: str) -> Sequence[Row[Any]]:
+    """One row per number that may be shown, the trackers in their order."""
+    # One statement, so that a pause which commits in between is either seen whole or not at all.
+    return session.execute(
+        select(
+            CompanyRow.swap_settings,
+            TrackerRow.id,
+            TrackerRow.source,
+            TrackerRow.swap_targets,
+            NumberRow.number,
+        )
+        .join(AccountRow, AccountRow.id == CompanyRow.account_id)
+        .join(TrackerRow, TrackerRow.company_id == CompanyRow.id)
+        .join(NumberRow, NumberRow.tracker_id == TrackerRow.id)
+        .where(
+            CompanyRow.script_key == script_key,
+            CompanyRow.is_script_enabled,
+            AccountRow.status == AccountStatus.ACTIVE,
+            TrackerRow.disabled_at.is_(None),
+            NumberRow.state == NumberState.ACTIVE,
+        )
+        .order_by(TrackerRow.created_at, TrackerRow.name, TrackerRow.id, NumberRow.number)
+    ).all()
+
+
+def _web_script(script_key: str, rows: Sequence[Row[Any]]) -> WebScript:
+    by_tracker = (list(same) for _, same in groupby(rows, key=lambda row: row.id))
+    return WebScript(
+        script_key=script_key,
+        swap_settings=rows[0].swap_settings,
+        swaps=tuple(
+            Swap(
+                source=same[0].source,
+                swap_targets=tuple(map(str, same[0].swap_targets)),
+                tracking_numbers=tuple(row.number for row in same),
+            )
+            for same in by_tracker
+        ),
+    )
 
 
 def _is_suspended(session: Session, row: CompanyRow) -> bool:

@@ -59,6 +59,7 @@ class TrackerView:
     status: TrackerStatus
     source: str
     destination_number: str
+    call_flow_id: str
     call_flow: str
     tracking_numbers: tuple[str, ...]
     swap_targets: tuple[str, ...]
@@ -236,6 +237,7 @@ def _view(
         status=TrackerStatus.ACTIVE if is_active else TrackerStatus.DISABLED,
         source=row.source,
         destination_number=row.destination_number,
+        call_flow_id=row.call_flow_id,
         call_flow=call_flow,
         tracking_numbers=tuple(numbers.get(row.id, ())),
         swap_targets=tuple(row.swap_targets),

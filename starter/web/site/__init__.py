@@ -1,0 +1,1 @@
+"""The product's pages for people: server-rendered, without scripts."""

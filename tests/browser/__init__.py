@@ -1,0 +1,1 @@
+"""What people and web sites see, in a real browser."""

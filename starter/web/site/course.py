@@ -10,6 +10,9 @@ from operator import attrgetter
 from domain.calendar import due_instant
 from starter.preview import Preview
 
+# What a form says whose mark is no longer that of the preview.
+CHANGED = "The dates or amounts are no longer what this page showed. Look at them and press again."
+
 
 @dataclass(frozen=True)
 class Event:

@@ -20,10 +20,15 @@ LONGEST_LINE, LONGEST_TEXT = 200, 1_000
 
 @dataclass(frozen=True)
 class Mistake:
-    """Something to put right; `field` is the id of the field to go to, empty for the whole form."""
+    """Something to put right; `field` is the id of the field to go to, empty for the whole form.
+
+    `link` is another page that helps, by the words of its link.
+    """
 
     field: str
     message: str
+    link: str | None = None
+    link_words: str = ""
 
 
 class Form:

@@ -19,12 +19,12 @@ from starter.backend import Backend
 from starter.preview import Preview
 from starter.web.site import paths
 from starter.web.site.asking import ACCEPT, REASON, RESUME_ON, Asking, asking_in, fresh_asking
-from starter.web.site.course import course_of
+from starter.web.site.course import CHANGED, course_of
 from starter.web.site.disabling import TRACKER, chosen
 from starter.web.site.forms import LONGEST_TEXT, Mistake, too_long
 from starter.web.site.guard import Guard, Visitor
 from starter.web.site.progress import Asked, progress_path
-from starter.web.site.refusals import advice
+from starter.web.site.refusals import advice, mistake_of
 from starter.web.site.standing import Standing
 from starter.web.site.waiting import Waiting
 from starter.web.site.words import count
@@ -33,7 +33,6 @@ from systems.numbers.trackers import TrackerStatus, TrackerView
 
 SHOW = "show"
 
-CHANGED = "The dates or amounts are no longer what this page showed. Look at them and press again."
 UNREACHABLE = "We could not reach what pauses the account. Press again: it is never done twice."
 
 
@@ -80,8 +79,7 @@ def add_pausing(
                 )
             )
         except Rejected as error:
-            words = advice(error.code, error.message, error.figures).words
-            return pages.page(visitor, asking, [Mistake("", words)])
+            return pages.page(visitor, asking, [mistake_of(error)])
         except Transient:
             status = HTTPStatus.SERVICE_UNAVAILABLE
             return pages.page(visitor, asking, [Mistake("", UNREACHABLE)], status=status)

@@ -17,8 +17,8 @@ from starter.backend import Backend
 from starter.runs import Run
 from starter.web.site import paths
 from starter.web.site.guard import Guard, Visitor
-from starter.web.site.refusals import advice
-from starter.web.site.waiting import rounds_of
+from starter.web.site.refusals import Advice, advice
+from starter.web.site.waiting import Rounds, rounds_of
 from starter.web.site.writer import Writer, go_to
 
 
@@ -68,7 +68,7 @@ def progress_path(act_id: str, asked: Asked) -> str:
 
 def add_progress(router: APIRouter, guard: Guard, writer: Writer, backend: Backend) -> None:
     """`/progress/{act_id}`."""
-    systems = backend.systems
+    pages = _Pages(writer, backend)
 
     @router.get(paths.PROGRESS + "/{act_id}")
     def show(
@@ -77,24 +77,60 @@ def add_progress(router: APIRouter, guard: Guard, writer: Writer, backend: Backe
         asked: Asked = Asked.PAUSE,
         again: int = 0,
     ) -> Response:
-        act = own_act(visitor, act_id)
-        seen, rounds = look(act, visitor.account_id, act_id, asked), rounds_of(again)
+        act, rounds = pages.own_act(visitor, act_id), rounds_of(again)
+        seen = pages.look(act, visitor.account_id, act_id, asked)
         if seen.course is Course.NOTHING and not rounds.are_many:
             # It may be on its way to Temporal still, out of this process or another.
             seen = Seen(Course.UNDER_WAY)
         if seen.course is Course.PAUSED:
             return go_to(f"{paths.STATUS}?done={Asked.PAUSE}")
         if seen.course is Course.UNDER_WAY:
-            return writer.page(
-                "progress",
-                visitor,
-                section=paths.STATUS,
-                asked=asked,
-                seen=seen,
-                rounds=rounds,
-                path=progress_path(act_id, asked),
-            )
-        return writer.page(
+            return pages.progress(visitor, act_id, asked, seen, rounds)
+        return pages.outcome(visitor, act, asked, seen)
+
+
+class _Pages:
+    """The page that waits, and the one that tells what became of it."""
+
+    def __init__(self, writer: Writer, backend: Backend) -> None:
+        self._writer = writer
+        self._backend = backend
+        self._systems = backend.systems
+
+    def own_act(self, visitor: Visitor, act_id: str) -> Act | None:
+        act = self._systems.accounts.act(act_id)
+        if act is not None and act.account_id != visitor.account_id:
+            raise Rejected(Code.PAUSE_NOT_FOUND, "There is no such pause, or it is not yours.")
+        return act
+
+    def look(self, act: Act | None, account_id: str, act_id: str, asked: Asked) -> Seen:
+        if act is not None and (act.ended_at is not None or asked is Asked.PAUSE):
+            settled = seen_in(act)
+            if settled is not None:
+                return settled
+        kind = ActKind.CLOSE if act_id.startswith(Prefix.CLOSE) else ActKind.PAUSE
+        try:
+            run = from_thread.run(self._backend.run, account_id, kind)
+        except Transient:
+            return Seen(Course.UNDER_WAY, is_certain=False)
+        return seen_while_running(act, run) if act else seen_before_it_began(act_id, run)
+
+    def progress(
+        self, visitor: Visitor, act_id: str, asked: Asked, seen: Seen, rounds: Rounds
+    ) -> Response:
+        return self._writer.page(
+            "progress",
+            visitor,
+            section=paths.STATUS,
+            asked=asked,
+            seen=seen,
+            rounds=rounds,
+            path=progress_path(act_id, asked),
+        )
+
+    def outcome(self, visitor: Visitor, act: Act | None, asked: Asked, seen: Seen) -> Response:
+        billing = self._systems.billing
+        return self._writer.page(
             "outcome",
             visitor,
             section=paths.STATUS,
@@ -102,27 +138,9 @@ def add_progress(router: APIRouter, guard: Guard, writer: Writer, backend: Backe
             seen=seen,
             act=act,
             advice=_advice(seen.refusal),
-            quote=systems.billing.quote(visitor.account_id),
-            lines=systems.billing.next_lines(visitor.account_id),
+            quote=billing.quote(visitor.account_id),
+            lines=billing.next_lines(visitor.account_id),
         )
-
-    def own_act(visitor: Visitor, act_id: str) -> Act | None:
-        act = systems.accounts.act(act_id)
-        if act is not None and act.account_id != visitor.account_id:
-            raise Rejected(Code.PAUSE_NOT_FOUND, "There is no such pause, or it is not yours.")
-        return act
-
-    def look(act: Act | None, account_id: str, act_id: str, asked: Asked) -> Seen:
-        if act is not None and (act.ended_at is not None or asked is Asked.PAUSE):
-            settled = seen_in(act)
-            if settled is not None:
-                return settled
-        kind = ActKind.CLOSE if act_id.startswith(Prefix.CLOSE) else ActKind.PAUSE
-        try:
-            run = from_thread.run(backend.run, account_id, kind)
-        except Transient:
-            return Seen(Course.UNDER_WAY, is_certain=False)
-        return seen_while_running(act, run) if act else seen_before_it_began(act_id, run)
 
 
 def seen_in(act: Act) -> Seen | None:
@@ -150,5 +168,5 @@ def seen_before_it_began(act_id: str, run: Run | None) -> Seen:
     return Seen(Course.NOTHING)
 
 
-def _advice(refusal: Refusal | None) -> object:
+def _advice(refusal: Refusal | None) -> Advice | None:
     return advice(refusal.code, refusal.message, refusal.figures) if refusal else None

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from domain.errors import Code, Figure
+from domain.errors import Code, Figure, Rejected
 from starter.web.site import paths
+from starter.web.site.forms import Mistake
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,12 @@ def advice(code: str, message: str, figures: Mapping[str, Figure]) -> Advice:
             return Advice("The pause is over, or is just ending.", paths.HOME, "Look again")
         case _:
             return Advice(message)
+
+
+def mistake_of(error: Rejected, field: str = "") -> Mistake:
+    """The refusal as something to put right, at a field of the form or for all of it."""
+    told = advice(error.code, error.message, error.figures)
+    return Mistake(field, told.words, told.link, told.link_words)
 
 
 def _resume_date(figures: Mapping[str, Figure]) -> str:

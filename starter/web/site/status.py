@@ -20,7 +20,7 @@ from starter.web.site import paths
 from starter.web.site.forms import Mistake, day_in
 from starter.web.site.guard import Guard, Visitor
 from starter.web.site.progress import Asked, progress_path
-from starter.web.site.refusals import advice
+from starter.web.site.refusals import mistake_of
 from starter.web.site.standing import HOMES, Standing
 from starter.web.site.writer import Writer, go_to
 
@@ -77,8 +77,7 @@ def add_status(router: APIRouter, guard: Guard, writer: Writer, backend: Backend
             if pages.has_date(visitor, resume_on):
                 # Sent twice: the first has done it.
                 return go_to(f"{paths.STATUS}?done=date")
-            words = advice(error.code, error.message, error.figures).words
-            return pages.page(visitor, [Mistake(ON, words)], typed=form.text(ON))
+            return pages.page(visitor, [mistake_of(error, ON)], typed=form.text(ON))
         except Transient:
             return pages.page(visitor, [Mistake("", UNREACHABLE)], typed=form.text(ON))
         return go_to(f"{paths.STATUS}?done=date")

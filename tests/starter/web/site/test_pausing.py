@@ -163,6 +163,19 @@ async def test_while_temporal_is_away_the_same_form_may_be_sent_again(
     assert systems.accounts.last_act(account.account_id) is None
 
 
+async def test_while_temporal_is_away_closing_may_be_asked_for_again(
+    visit: Visit, systems: Systems, account: SampleAccount
+) -> None:
+    form = await visit.get(paths.CLOSE)
+    shown = await visit.send(form, "Close for good", confirm="CLOSE")
+
+    button = "Close for good"
+    assert 503 == shown.status
+    assert "it is never done twice" in shown.text
+    assert form.page.form(button).value("act_id") == shown.page.form(button).value("act_id")
+    assert systems.accounts.last_act(account.account_id) is None
+
+
 async def test_without_a_card_the_page_leads_to_the_card_page(
     quiet: Front, systems: Systems
 ) -> None:

@@ -5,12 +5,14 @@ Temporal's own variables (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_AP
 """
 
 from datetime import timedelta
+from enum import StrEnum
+from ipaddress import ip_network
 from itertools import pairwise
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.states import LadderEnd
@@ -18,6 +20,13 @@ from domain.stripe_access import StripeAccess
 from domain.terms import Offer
 
 DEFAULTS = Offer()
+
+
+class LogFormat(StrEnum):
+    """How a process writes its log: lines for people, or one JSON object per line."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 class SettingsError(Exception):
@@ -34,6 +43,10 @@ class Settings(BaseSettings):
     state_dir: Path = Field(
         default=Path(".account-pause"),
         description="Where the embedded databases, mails and logs of a local stack are kept.",
+    )
+    production: bool = Field(
+        default=False,
+        description="Refuse to start with what is meant for one machine only.",
     )
     database_url: str = Field(
         default="",
@@ -80,6 +93,10 @@ class Settings(BaseSettings):
         ge=1,
         description="Requests per minute of one user, or from one address while unknown.",
     )
+    trusted_proxies: str = Field(
+        default="",
+        description="Proxies whose X-Forwarded-For and -Proto are believed, as ip,ip/bits.",
+    )
 
     terms_version: str = Field(
         default=DEFAULTS.version, description="The name of the terms on offer."
@@ -125,6 +142,29 @@ class Settings(BaseSettings):
     job_seconds: float = Field(
         default=2.0, gt=0, description="Seconds between two runs of the mail and invoice jobs."
     )
+    sweep_seconds: float = Field(
+        default=300.0, ge=0, description="Seconds between two looks for lost runs; 0: never."
+    )
+    build_id: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9_-]{0,40}$",
+        description="Which build of the worker this is, for Worker Versioning; empty: none.",
+    )
+
+    metrics_address: str = Field(
+        default="", description="Where Prometheus reads metrics, as ip:port; empty: nowhere."
+    )
+    health_address: str = Field(
+        default="", description="Where a worker says whether it works, as ip:port; empty: nowhere."
+    )
+    log_format: LogFormat = Field(
+        default=LogFormat.TEXT, description="How logs are written: `text` or `json`."
+    )
+    otlp_endpoint: str = Field(
+        default="",
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        description="Where traces are sent, by OTLP over HTTP; empty: there are none.",
+    )
 
     @model_validator(mode="after")
     def _ladder_climbs(self) -> Self:
@@ -132,6 +172,13 @@ class Settings(BaseSettings):
         if any(later <= earlier for earlier, later in pairwise(days)):
             raise ValueError("the ladder's days must rise, and the last attempt be the latest")
         return self
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, value: str) -> str:
+        for each in filter(None, value.split(",")):
+            ip_network(each.strip(), strict=False)
+        return value
 
     @classmethod
     def load(cls) -> Self:

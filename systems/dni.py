@@ -20,16 +20,6 @@ from systems.tables import AccountRow, CompanyRow, NumberRow, TrackerRow
 
 
 @dataclass(frozen=True)
-class ScriptSettings:
-    """What the script of one company does: nothing, unless enabled (R5)."""
-
-    account_id: str
-    company_id: str
-    is_enabled: bool
-    swap_settings: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
 class Swap:
     """One tracker as a web site needs it: whose visitors see which numbers in place of which.
 
@@ -105,12 +95,6 @@ class SqlDni:
                 }
                 for row in _companies(session, account_id)
             }
-
-    def script(self, script_key: str) -> ScriptSettings | None:
-        """What the script with this key does; None for a key that nobody has."""
-        with self._db.transaction() as session:
-            row = session.scalar(select(CompanyRow).where(CompanyRow.script_key == script_key))
-            return None if row is None else _settings(row)
 
     def web_script(self, script_key: str) -> WebScript | None:
         """What the script with this key swaps; None where every number is left alone (R5).
@@ -218,15 +202,6 @@ def _web_script(script_key: str, rows: Sequence[Row[Any]]) -> WebScript:
 def _is_suspended(session: Session, row: CompanyRow) -> bool:
     act_id = row.script_disabled_by
     return act_id is not None and not is_recorded(session, act_id, Activity.ENABLE_SCRIPT)
-
-
-def _settings(row: CompanyRow) -> ScriptSettings:
-    return ScriptSettings(
-        account_id=row.account_id,
-        company_id=row.id,
-        is_enabled=row.is_script_enabled,
-        swap_settings=row.swap_settings,
-    )
 
 
 def _audit(session: Session, step: Step, what: str, count: int) -> None:

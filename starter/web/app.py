@@ -12,11 +12,13 @@ api         what backends and programs ask, under `/api/v1`
 site        the product's pages for people
 """
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
 from settings import Settings
 from starter.backend import Backend
+from starter.telemetry import OFF, Telemetry
+from starter.telemetry.requests import Requests
 from starter.web import cards, guards, health, problems, sandbox_cards, webhooks
 from starter.web.api import api_routes, describe
 from starter.web.api.services import services
@@ -40,20 +42,24 @@ def build_app(
     backend: Backend | None = None,
     *,
     with_sample_site: bool = False,
+    telemetry: Telemetry = OFF,
 ) -> FastAPI:
     """The application on these systems, which the caller opens and closes.
 
     Without a `backend` there are no API and no pages. `with_sample_site` adds a small business's
     web site, for the local stack.
     """
+    writer = Writer(settings.support_email)
+    answering = guards.as_document if backend is None else mishaps.answering(writer)
     app = FastAPI(
         title="Account pause",
         # The interactive pages load their scripts from elsewhere, which our headers rule out.
         docs_url=None,
         redoc_url=None,
         middleware=[
-            Middleware(guards.SafeHeaders),
-            Middleware(guards.LastResort),
+            *_watched(telemetry),
+            Middleware(guards.SafeHeaders, is_secure=settings.public_url.startswith("https://")),
+            Middleware(guards.LastResort, answering),
             Middleware(TimeLimit),
             Middleware(guards.BodyLimit),
         ],
@@ -61,21 +67,31 @@ def build_app(
     problems.install(app)
     pages = Pages()
     app.mount("/static", Assets(directory=STATIC))
-    app.include_router(health.routes(systems))
-    app.include_router(webhooks.routes(webhooks.Webhooks(systems.events, _trust(settings))))
-    app.include_router(cards.routes(pages))
-    app.include_router(voice_routes(systems, _carrier(settings)))
-    app.include_router(dni_routes(systems, with_sample_site=with_sample_site))
+    _add(app, health.routes(systems, telemetry.metrics))
+    _add(app, webhooks.routes(webhooks.Webhooks(systems.events, _trust(settings))))
+    _add(app, cards.routes(pages))
+    _add(app, voice_routes(systems, _carrier(settings)))
+    _add(app, dni_routes(systems, with_sample_site=with_sample_site))
     if isinstance(systems.gateway, SandboxGateway):
-        app.include_router(sandbox_cards.routes(systems.gateway, systems.card_entries, pages))
+        _add(app, sandbox_cards.routes(systems.gateway, systems.card_entries, pages))
     if backend is not None:
         entrance = Entrance(systems.identity, settings.public_url, _quotas(settings))
-        app.include_router(api_routes(services(backend, entrance, settings.public_url)))
-        writer = Writer(settings.support_email)
+        _add(app, api_routes(services(backend, entrance, settings.public_url)))
         mishaps.install(app, writer)
-        app.include_router(site_routes(backend, entrance, writer, public_url=settings.public_url))
+        _add(app, site_routes(backend, entrance, writer, public_url=settings.public_url))
         describe(app)
     return app
+
+
+def _add(app: FastAPI, router: APIRouter) -> None:
+    # Not `include_router`, which would make every route a second time when somebody first asks.
+    app.router.routes.extend(router.routes)
+
+
+def _watched(telemetry: Telemetry) -> list[Middleware]:
+    if not telemetry.is_on:
+        return []
+    return [Middleware(Requests, telemetry.metrics, telemetry.tracer)]
 
 
 def _trust(settings: Settings) -> webhooks.Trust | None:

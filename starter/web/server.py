@@ -49,25 +49,32 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def serve(app: FastAPI, listener: socket.socket) -> None:
-    """Serve until SIGTERM or Ctrl-C; requests that are under way then may finish."""
-    server = Server(
-        uvicorn.Config(
-            app,
-            # An access log would keep addresses of people, and the ids of card pages.
-            access_log=False,
-            # The command that runs this has set up the log.
-            log_config=None,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=STOP_SECONDS,
-        )
-    )
+async def serve(app: FastAPI, listener: socket.socket, trusted_proxies: str = "") -> None:
+    """Serve until SIGTERM or Ctrl-C; requests that are under way then may finish.
+
+    What `trusted_proxies` say of whom a request is from is believed, and nobody else.
+    """
+    server = Server(config_of(app, trusted_proxies))
     loop = asyncio.get_running_loop()
     for wanted in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(wanted, _stop, server)
     await server.serve(sockets=[listener])
+
+
+def config_of(app: FastAPI, trusted_proxies: str = "") -> uvicorn.Config:
+    """How uvicorn is to serve."""
+    return uvicorn.Config(
+        app,
+        # An access log would keep addresses of people, and the ids of card pages.
+        access_log=False,
+        # The command that runs this has set up the log.
+        log_config=None,
+        server_header=False,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=trusted_proxies,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
 
 
 def _stop(server: Server) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import phonenumbers
 
 from systems.dni import Swap, WebScript
+from systems.numbers import written
 
 SOURCE = Path(__file__).parent / "templates" / "swap.js"
 # As it stands in the source this is a script without a company: one that swaps nothing.
@@ -64,29 +65,22 @@ def _swap_data(swap: Swap) -> Mapping[str, Any] | None:
     if not numbers:
         return None
     # People write their own number as their country does, which is the tracking number's country.
-    region = phonenumbers.region_code_for_country_code(int(numbers[0]["country"]))
-    targets = list(_parts(swap.swap_targets, region))
+    first = phonenumbers.PhoneNumber(country_code=int(numbers[0]["country"]))
+    targets = list(_parts(swap.swap_targets, written.region_of(first)))
     return {"source": swap.source, "targets": targets, "numbers": numbers} if targets else None
 
 
-def _parts(written: Iterable[str], region: str | None) -> Iterable[Mapping[str, str]]:
+def _parts(texts: Iterable[str], region: str | None) -> Iterable[Mapping[str, str]]:
     """The numbers in parts; what is no complete phone number is left out, for it is on no page."""
-    for text in written:
-        try:
-            number = phonenumbers.parse(text, region)
-        except phonenumbers.NumberParseException:
-            continue
-        reason = phonenumbers.is_possible_number_with_reason(number)
-        if reason == phonenumbers.ValidationResult.IS_POSSIBLE:
+    for text in texts:
+        if (number := written.read(text, region)) is not None:
             yield _number_parts(number)
 
 
 def _number_parts(number: phonenumbers.PhoneNumber) -> Mapping[str, str]:
-    country = number.country_code or 0
-    region = phonenumbers.region_code_for_country_code(country)
     return {
-        "country": str(country),
-        "trunk": phonenumbers.ndd_prefix_for_region(region, True) or "",
+        "country": str(number.country_code or 0),
+        "trunk": phonenumbers.ndd_prefix_for_region(written.region_of(number), True) or "",
         "national": phonenumbers.national_significant_number(number),
     }
 

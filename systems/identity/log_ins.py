@@ -1,4 +1,7 @@
-"""Logging in: by e-mail and password, from a browser that may be known from before."""
+"""Logging in: by e-mail and password, from a browser that may be known from before.
+
+The audit has every try, who got in and who did not; those for an unknown e-mail are nobody's.
+"""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -6,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
+from systems import audit
 from systems.db import Database
 from systems.identity.passwords import Passwords
 from systems.identity.sessions import LiveSession, begin
@@ -15,6 +19,9 @@ from systems.tables import DeviceRow, UserRow
 
 # A browser that was not used for so long is a stranger again.
 DEVICE_FORGOTTEN_AFTER = timedelta(days=180)
+
+# In the audit in place of an account, for tries under an e-mail that is nobody's.
+NO_ACCOUNT = "none"
 
 
 @dataclass(frozen=True)
@@ -37,18 +44,22 @@ class LogIns:
     def log_in(self, email: str, password: str, at: datetime) -> LoggedIn | None:
         """A session for whoever has that e-mail and password, else None.
 
-        An unknown e-mail costs as much time as a wrong password: one comparison of hashes.
+        An unknown e-mail costs as much time as a wrong password: one comparison of hashes, and one
+        line of the audit.
         """
         with self._db.transaction() as session:
             row = by_email(session, email)
         stored = row.password_hash if row is not None else None
         # Outside of any transaction: it takes so long that others would wait for the database.
         is_right = self._passwords.are_same(stored, password)
-        if row is None or stored is None or not is_right:
-            return None
-        is_outdated = self._passwords.is_outdated(stored)
-        renewed = self._passwords.hashed(password) if is_outdated else stored
-        return self._let_in(row.id, stored, renewed, at)
+        new = None
+        if row is not None and stored is not None and is_right:
+            is_outdated = self._passwords.is_outdated(stored)
+            renewed = self._passwords.hashed(password) if is_outdated else stored
+            new = self._let_in(row.id, stored, renewed, at)
+        if new is None:
+            self._note_failure(row, at)
+        return new
 
     def is_known_device(self, email: str, device: str, at: datetime) -> bool:
         """Whether somebody with that e-mail has logged in from the device before."""
@@ -69,7 +80,22 @@ class LogIns:
                 return None
             row.password_hash = renewed
             new = begin(session, row, at)
+            audit.write(
+                session,
+                account_id=row.account_id,
+                at=at,
+                what="logged_in",
+                actor=user_id,
+                session_id=new.session.session_id,
+            )
             return LoggedIn(new.session, new.token, _remember_device(session, user_id, at))
+
+    def _note_failure(self, user: UserRow | None, at: datetime) -> None:
+        # Not by name: whoever is unknown may have typed the password into the wrong field.
+        detail = {"user_id": user.id} if user is not None else {}
+        account_id = user.account_id if user is not None else NO_ACCOUNT
+        with self._db.transaction() as session:
+            audit.write(session, account_id=account_id, at=at, what="log_in_failed", **detail)
 
 
 def _remember_device(session: Session, user_id: str, at: datetime) -> str:

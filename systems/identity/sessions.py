@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from domain.ids import Prefix, make_id
+from systems import audit
 from systems.db import Database
 from systems.identity.tokens import hash_of, new_secret
 from systems.identity.users import User, user_of
@@ -73,15 +75,21 @@ class Sessions:
             )
             return [_live(row, user) for row in rows if not has_ended(row, at)]
 
-    def end(self, session_id: str) -> None:
-        """The session ends now. Safe to repeat."""
+    def end(self, session_id: str, at: datetime) -> None:
+        """The session ends now: its user has logged out. Safe to repeat."""
         with self._db.transaction() as session:
-            session.execute(delete(SessionRow).where(SessionRow.id == session_id))
+            row = session.get(SessionRow, session_id, with_for_update=True)
+            if row is not None:
+                _audit(session, row.user_id, "logged_out", at, session_id=session_id)
+                session.delete(row)
 
-    def end_all(self, user_id: str) -> None:
-        """All sessions of the user end now. Safe to repeat."""
+    def end_all(self, user_id: str, at: datetime) -> None:
+        """All sessions of the user end now: they have logged out everywhere. Safe to repeat."""
         with self._db.transaction() as session:
-            session.execute(delete(SessionRow).where(SessionRow.user_id == user_id))
+            of_user = SessionRow.user_id == user_id
+            ended = session.scalars(delete(SessionRow).where(of_user).returning(SessionRow.id))
+            if count := len(ended.all()):
+                _audit(session, user_id, "logged_out_everywhere", at, count=count)
 
 
 def begin(session: Session, user: UserRow, at: datetime) -> NewSession:
@@ -108,6 +116,11 @@ def begin(session: Session, user: UserRow, at: datetime) -> NewSession:
 def has_ended(row: SessionRow, at: datetime) -> bool:
     """Whether the session is over at `at`, though its row may still be there."""
     return at >= min(row.seen_at + IDLE, row.began_at + ABSOLUTE)
+
+
+def _audit(session: Session, user_id: str, what: str, at: datetime, **detail: Any) -> None:
+    account_id = session.get_one(UserRow, user_id).account_id
+    audit.write(session, account_id=account_id, at=at, what=what, actor=user_id, **detail)
 
 
 def _live(row: SessionRow, user: UserRow) -> LiveSession:

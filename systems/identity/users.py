@@ -106,6 +106,7 @@ class Users:
             _log_out(session, user_id)
             for key in session.scalars(_live_keys(user_id)):
                 key.revoked_at = at
+                _audit(session, row, "api_key_revoked", at, actor, key_id=key.id)
             _audit(session, row, "user_blocked", at, actor)
 
 
@@ -178,5 +179,15 @@ def _invalid(field: str, message: str) -> Rejected:
     return Rejected(Code.VALIDATION_FAILED, message, field=field)
 
 
-def _audit(session: Session, row: UserRow, what: str, at: datetime, actor: str) -> None:
-    audit.write(session, account_id=row.account_id, at=at, what=what, actor=actor, user_id=row.id)
+def _audit(
+    session: Session, row: UserRow, what: str, at: datetime, actor: str, **detail: str
+) -> None:
+    audit.write(
+        session,
+        account_id=row.account_id,
+        at=at,
+        what=what,
+        actor=actor,
+        user_id=row.id,
+        **detail,
+    )

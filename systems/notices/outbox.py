@@ -16,9 +16,12 @@ from systems.tables import NoticeRow
 class NoticeView:
     """A notice to the administrators. `at` is the business time of what it tells.
 
-    `recipients` counts those who have it; `sent_at` is None until all do.
+    `recipients` counts those who have it; `sent_at` is None until all do. `key` begins with the id
+    of the pause or close that has caused it.
     """
 
+    notice_id: str
+    key: str
     kind: NoticeKind
     at: datetime
     data: Mapping[str, Any]
@@ -36,6 +39,8 @@ def notices(db: Database, account_id: str) -> list[NoticeView]:
     with db.transaction() as session:
         return [
             NoticeView(
+                notice_id=row.id,
+                key=row.key,
                 kind=NoticeKind(row.kind),
                 at=row.at,
                 data=row.data,

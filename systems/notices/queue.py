@@ -6,6 +6,7 @@ the same message id.
 """
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -59,6 +60,10 @@ class NoticeKind(StrEnum):
     RESUMED = "resumed"
     # by, requested_by?
     CLOSED = "closed"
+    # billing_on?, amount_minor, currency
+    REFUNDED = "refunded"
+    # the same: it had succeeded, and the bank has sent it back
+    REFUND_RETURNED = "refund_returned"
 
 
 @dataclass(frozen=True)
@@ -117,11 +122,18 @@ def enqueue(
 class Relay:
     """Sends what is queued. Any number of relays may run at once."""
 
-    def __init__(self, db: Database, mailer: Mailer, render: Render) -> None:
-        """Send through `mailer` what `render` writes."""
+    def __init__(
+        self,
+        db: Database,
+        mailer: Mailer,
+        render: Render,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Send through `mailer` what `render` writes; `clock` counts seconds."""
         self._db = db
         self._mailer = mailer
         self._render = render
+        self._clock = clock
 
     def deliver_due(self, now: datetime) -> int:
         """Send every notice whose turn it is; return how many mails were delivered.
@@ -129,13 +141,17 @@ class Relay:
         A notice whose turn it is has not been sent and waits for no retry. Its business time does
         not matter: the clock of an account on a local stack may run ahead of `now`.
         """
-        delivered = 0
-        while (notice_id := self._claim(now)) is not None:
+        delivered, began = 0, self._clock()
+        while (notice_id := self._claim(now, self._clock() - began)) is not None:
             delivered += self._deliver(notice_id, now)
         return delivered
 
-    def _claim(self, now: datetime) -> str | None:
-        """Lease the oldest notice to this relay: no transaction stays open while it is sent."""
+    def _claim(self, now: datetime, seconds: float) -> str | None:
+        """Lease the oldest notice to this relay: no transaction stays open while it is sent.
+
+        The lease counts from this moment, which is `seconds` into the round: a slow mail server
+        makes a round longer than a lease, and the last notice must not be another relay's too.
+        """
         is_due = or_(NoticeRow.try_at.is_(None), NoticeRow.try_at <= now)
         with self._db.transaction() as session:
             notice = session.scalar(
@@ -147,7 +163,7 @@ class Relay:
             )
             if notice is None:
                 return None
-            notice.try_at = now + LEASE
+            notice.try_at = now + timedelta(seconds=seconds) + LEASE
             return notice.id
 
     def _deliver(self, notice_id: str, now: datetime) -> int:

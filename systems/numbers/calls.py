@@ -86,7 +86,7 @@ class CallView:
 
 
 class Calls:
-    """Routing, the activity log, and the count of calls that heard the intercept."""
+    """Routing, what goes into the activity log, and the count of calls that heard the intercept."""
 
     _db: Database
 
@@ -180,18 +180,6 @@ class Calls:
                 .order_by(NumberRow.number)
             )
             return {row.number: row.retained_calls for row in rows}
-
-    def calls(self, account_id: str, limit: int = 100) -> list[CallView]:
-        """The account's activity log, the latest call first."""
-        with self._db.transaction() as session:
-            rows = session.execute(
-                select(CallRow, NumberRow.number)
-                .join(NumberRow, NumberRow.id == CallRow.number_id)
-                .where(CallRow.account_id == account_id)
-                .order_by(CallRow.at.desc(), CallRow.id)
-                .limit(limit)
-            )
-            return [call_view(row, number) for row, number in rows]
 
 
 def call_view(row: CallRow, number: str) -> CallView:

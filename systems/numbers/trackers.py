@@ -18,6 +18,7 @@ from domain.ids import Prefix, make_id
 from domain.states import NumberState, TrackerType
 from systems import audit
 from systems.db import Database, lock_account
+from systems.numbers.written import as_e164, read, region_of
 from systems.tables import CallFlowRow, CompanyRow, NumberRow, TrackerRow
 
 # A number's id is derived from its tracker and the number; fixed for ever.
@@ -33,7 +34,11 @@ class TrackerStatus(StrEnum):
 
 @dataclass(frozen=True)
 class NewTracker:
-    """What somebody asks for. Numbers are E.164; `source` takes exactly one, `session` a pool."""
+    """What somebody asks for. Numbers are E.164; `source` takes exactly one, `session` a pool.
+
+    `swap_targets` are numbers as people write them; without a country code they are of the country
+    of the tracking numbers.
+    """
 
     tracker_id: str
     account_id: str
@@ -85,7 +90,8 @@ class Trackers:
         Raises:
             Rejected: `account_not_found`; `validation_failed`, with the `field`: a number that is
                 not E.164 or is in use, a company or call flow of somebody else, not one number for
-                a source, none for a session.
+                a source, none for a session, a destination that is a tracking number of the
+                account, a swap target that is no phone number or one of the tracker's own.
         """
         with self._db.transaction() as session:
             lock_account(session, new.account_id)
@@ -140,6 +146,8 @@ def _check(session: Session, new: NewTracker) -> None:
         raise _invalid("call_flow_id", f"Account {new.account_id} has no such call flow.")
     if _held(session, new.tracking_numbers):
         raise _in_use()
+    _check_destination(session, new)
+    _check_targets(new)
 
 
 def _check_count(new: NewTracker) -> None:
@@ -152,9 +160,31 @@ def _check_count(new: NewTracker) -> None:
         raise _invalid("tracking_numbers", "A session tracker takes at least one number.")
 
 
-def _held(session: Session, numbers: Iterable[str]) -> bool:
+def _check_destination(session: Session, new: NewTracker) -> None:
+    """No call goes round in a circle, from one tracking number to the next, at our cost."""
+    if new.destination_number in new.tracking_numbers:
+        raise _invalid(
+            "destination_number", "The destination number is one of the tracker's own numbers."
+        )
+    # A circle needs a last tracker, whose destination is held already: so this finds every one.
+    if _held(session, [new.destination_number], NumberRow.account_id == new.account_id):
+        raise _invalid(
+            "destination_number", "The destination number is a tracking number of the account."
+        )
+
+
+def _check_targets(new: NewTracker) -> None:
+    home = read(new.tracking_numbers[0], None)
+    targets = [read(text, region_of(home) if home else None) for text in new.swap_targets]
+    if None in targets:
+        raise _invalid("swap_targets", "A swap target is no complete phone number.")
+    if {as_e164(each) for each in targets if each} & set(new.tracking_numbers):
+        raise _invalid("swap_targets", "A swap target is one of the tracker's own numbers.")
+
+
+def _held(session: Session, numbers: Iterable[str], *where: Any) -> bool:
     query = select(NumberRow.id).where(
-        NumberRow.number.in_(numbers), NumberRow.state != NumberState.RELEASED
+        NumberRow.number.in_(numbers), NumberRow.state != NumberState.RELEASED, *where
     )
     return session.scalar(query.limit(1)) is not None
 

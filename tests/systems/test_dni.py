@@ -129,28 +129,15 @@ def real(database: Database) -> SqlDni:
 def test_a_script_is_found_by_its_key(real: SqlDni) -> None:
     company = real.companies(ACCOUNT)[0]
 
-    script = real.script(company.script_key)
+    script = real.web_script(company.script_key)
 
     assert script is not None
-    assert (ACCOUNT, company.company_id, True) == (
-        script.account_id,
-        script.company_id,
-        script.is_enabled,
-    )
+    assert company.script_key == script.script_key
     assert 30 == script.swap_settings["cookie_days"]
 
 
 def test_an_unknown_key_is_nobodys(real: SqlDni) -> None:
-    assert real.script("no-such-key") is None
-
-
-def test_while_disabled_the_script_is_found_but_not_enabled(real: SqlDni) -> None:
-    real.disable_script(step())
-
-    script = real.script(real.companies(ACCOUNT)[0].script_key)
-
-    assert script is not None
-    assert not script.is_enabled
+    assert real.web_script("no-such-key") is None
 
 
 def test_the_snapshot_shows_a_script_that_was_not_enabled_again(

@@ -98,8 +98,8 @@ def test_reading_marks_a_session_as_used_at_most_once_a_minute(
 def test_one_session_is_ended_and_the_others_stay(identity: Identity) -> None:
     first, second = logged_in(identity), logged_in(identity, NOW + A_MOMENT)
 
-    identity.sessions.end(first.session.session_id)
-    identity.sessions.end(first.session.session_id)
+    identity.sessions.end(first.session.session_id, NOW)
+    identity.sessions.end(first.session.session_id, NOW)
 
     assert identity.sessions.find(first.token, NOW) is None
     assert [second.session.session_id] == [
@@ -113,7 +113,7 @@ def test_all_sessions_of_a_user_end_at_once(identity: Identity, how: str) -> Non
 
     match how:
         case "end_all":
-            identity.sessions.end_all(ADMIN)
+            identity.sessions.end_all(ADMIN, NOW)
         case "set_password":
             identity.users.set_password(ADMIN, PASSWORD, NOW, OPERATOR)
         case _:

@@ -82,6 +82,10 @@ def test_a_tracker_is_created_once(real: SqlNumbers) -> None:
             "tracking_numbers",
         ),
         ({"type": TrackerType.SESSION, "tracking_numbers": ()}, "tracking_numbers"),
+        ({"destination_number": "+13125550150"}, "destination_number"),
+        ({"swap_targets": ("call us",)}, "swap_targets"),
+        ({"swap_targets": ("+13125550100", "555-0100")}, "swap_targets"),
+        ({"swap_targets": ("(312) 555-0150",)}, "swap_targets"),
         ({"company_id": "COM" + "0" * 32}, "company_id"),
         ({"call_flow_id": "CFL" + "0" * 32}, "call_flow_id"),
         ({"account_id": OTHER}, "company_id"),
@@ -110,6 +114,28 @@ def test_a_number_that_somebody_holds_is_refused(real: SqlNumbers) -> None:
         real.create_tracker(replace(_new_tracker(real), tracking_numbers=held), AT)
 
     assert "tracking_numbers" == refused.value.figures["field"]
+
+
+def test_calls_never_go_round_in_a_circle(real: SqlNumbers) -> None:
+    new = _new_tracker(real)
+    held = real.trackers(ACCOUNT)[0].tracking_numbers[0]
+
+    with pytest.raises(Rejected) as refused:
+        real.create_tracker(replace(new, destination_number=held), AT)
+
+    assert "destination_number" == refused.value.figures["field"]
+    theirs = real.trackers(OTHER)[0].tracking_numbers[0]
+    # What others hold is nobody's business, and their account is no part of the circle.
+    made = real.create_tracker(replace(new, destination_number=theirs), AT)
+    assert theirs == made.destination_number
+
+
+def test_swap_targets_are_kept_as_they_are_written(real: SqlNumbers) -> None:
+    targets = ("(312) 555-0100", "+44 20 7946 0100", "3125550199")
+
+    made = real.create_tracker(replace(_new_tracker(real), swap_targets=targets), AT)
+
+    assert targets == made.swap_targets
 
 
 def test_of_two_trackers_that_take_one_number_at_once_one_gets_it(real: SqlNumbers) -> None:

@@ -14,8 +14,6 @@ from starter.web.api.routes.sessions import session_routes
 from starter.web.api.routes.trackers import tracker_routes
 from starter.web.api.services import Services
 
-PREFIX = "/api/v1"
-
 Part = Callable[[Services], APIRouter]
 
 PARTS: tuple[Part, ...] = (
@@ -34,10 +32,11 @@ def api_routes(api: Services, parts: Iterable[Part] = PARTS) -> APIRouter:
     Raises:
         InvariantViolated: a route has no guard, and is not listed as public.
     """
-    router = APIRouter(prefix=PREFIX)
+    router = APIRouter()
     for routes in parts:
         part = routes(api)
         if open_to_all := unguarded(part):
             raise InvariantViolated(f"nobody guards {', '.join(open_to_all)}")
-        router.include_router(part)
+        # Not `include_router`, which would make every route a second time.
+        router.routes.extend(part.routes)
     return router

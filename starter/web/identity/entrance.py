@@ -52,6 +52,6 @@ class Entrance:
     def log_out(self, principal: Principal, *, everywhere: bool = False) -> None:
         """End the session that asks, or all sessions of its user."""
         if everywhere:
-            self._identity.sessions.end_all(principal.user_id)
+            self._identity.sessions.end_all(principal.user_id, self._clock())
         elif principal.session is not None:
-            self._identity.sessions.end(principal.session.session_id)
+            self._identity.sessions.end(principal.session.session_id, self._clock())

@@ -39,7 +39,11 @@ class Forgery:
         site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
         if site is None and origin is None:
             raise _forged("Neither Origin nor Sec-Fetch-Site says where the request is from.")
-        if site not in (None, "same-origin") or not self._is_ours(request, origin):
+        # Under a `no-referrer` policy, which some people set for all pages, Origin is `null` and no
+        # help. Then the other header has to say it, which no page of another origin can make it do.
+        is_nameless = origin == "null" and site == "same-origin"
+        is_ours = is_nameless or self._is_ours(request, origin)
+        if site not in (None, "same-origin") or not is_ours:
             raise _forged("The request comes from another site.")
 
     def check(self, request: Request, session: LiveSession, token: str | None) -> None:

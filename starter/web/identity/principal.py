@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
+from ipaddress import IPv6Address, IPv6Network
 
 from starlette.requests import Request
 
@@ -14,6 +15,9 @@ from starter.web.identity.throttle import Throttle
 from starter.web.problems import Problem
 from systems.identity import Identity, User
 from systems.identity.sessions import LiveSession
+
+# What a household or a rented machine is given at the least.
+SUBNET_BITS = 64
 
 
 @dataclass(frozen=True)
@@ -91,8 +95,17 @@ class Principals:
 
 
 def address_of(request: Request) -> str:
-    """The address from which the request comes, for counting only."""
-    return request.client.host if request.client is not None else ""
+    """The address from which the request comes, for counting only.
+
+    Of IPv6 it is the network: whoever has one address has the 2^64 beside it, too.
+    """
+    host = request.client.host if request.client is not None else ""
+    try:
+        address = IPv6Address(host.partition("%")[0])
+    except ValueError:
+        return host
+    mapped = address.ipv4_mapped
+    return str(mapped or IPv6Network((address, SUBNET_BITS), strict=False))
 
 
 def unauthenticated() -> Problem:

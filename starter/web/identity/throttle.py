@@ -22,12 +22,14 @@ class Quotas:
     """How many requests a principal has per minute, and tries a log-in has per quarter of an hour.
 
     `strangers` is for one address: whoever shows no key or session, or a wrong one.
+    `tries_per_email` is for all addresses together, `tries_per_email_here` for each of them.
     """
 
     principals: int = 600
     strangers: int = 600
     tries_per_address: int = 50
-    tries_per_email: int = 10
+    tries_per_email_here: int = 10
+    tries_per_email: int = 100
     tries_per_device: int = 20
 
 
@@ -41,6 +43,7 @@ class Throttle:
         self._principals = RateLimitItemPerMinute(quotas.principals, namespace="principal")
         self._strangers = RateLimitItemPerMinute(quotas.strangers, namespace="stranger")
         self._address = RateLimitItemPerMinute(quotas.tries_per_address, 15, "tries-address")
+        self._here = RateLimitItemPerMinute(quotas.tries_per_email_here, 15, "tries-here")
         self._email = RateLimitItemPerMinute(quotas.tries_per_email, 15, "tries-email")
         self._device = RateLimitItemPerMinute(quotas.tries_per_device, 15, "tries-device")
 
@@ -63,10 +66,11 @@ class Throttle:
     def count_log_in(self, address: str, email: str, known_device: str | None) -> None:
         """One more try of a password.
 
-        Guessing is slowed down for everybody together, per e-mail and per address; only so it
-        cannot be done from many addresses. That alone would let anybody lock an administrator out
-        by guessing wrongly on purpose. So a browser from which that user has logged in before
-        (`known_device`) has a count of its own, which a stranger cannot use up.
+        Guessing is slowed down per address, per e-mail from one address, and per e-mail from all of
+        them, or it could be done from many. Nobody can lock an administrator out by guessing
+        wrongly on purpose: one address uses up its own share of an e-mail's tries and no other's,
+        and a browser from which that user has logged in before (`known_device`) has a count of its
+        own, which no stranger can use up, from however many addresses.
         Source: OWASP, "Slow Down Online Guessing Attacks with Device Cookies".
 
         Raises:
@@ -76,12 +80,13 @@ class Throttle:
             self._count(self._device, known_device)
             return
         self._count(self._address, address)
+        self._count(self._here, address, email)
         self._count(self._email, email)
 
-    def _count(self, quota: RateLimitItem, who: str) -> None:
-        if self._limiter.hit(quota, who):
+    def _count(self, quota: RateLimitItem, *who: str) -> None:
+        if self._limiter.hit(quota, *who):
             return
-        ends_at = self._limiter.get_window_stats(quota, who).reset_time
+        ends_at = self._limiter.get_window_stats(quota, *who).reset_time
         seconds = max(1, math.ceil(ends_at - time.time()))
         raise Problem(
             HTTPStatus.TOO_MANY_REQUESTS,

@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from domain.errors import Code
+from starter.web.guards import Answering
 from starter.web.problems import RETRY_AFTER_SECONDS, Problem, problem_of
 from starter.web.site import paths
 from starter.web.site.writer import Writer, go_to
@@ -59,14 +60,23 @@ def answer(writer: Writer, request: Request, problem: Problem) -> Response:
     )
 
 
-def install(app: FastAPI, writer: Writer) -> None:
-    """Let people who ask `app` for what is not there see a page; programs get a document."""
+def answering(writer: Writer) -> Answering:
+    """What people get whom no page answers: a page by `writer`. Programs get a document."""
 
-    async def answered(request: Request, error: Exception) -> Response:
-        problem = problem_of(error)
+    def answered(request: Request, problem: Problem) -> Response:
         is_api = request.url.path.startswith("/api/")
         is_person = "text/html" in request.headers.get("accept", "") and not is_api
         return answer(writer, request, problem) if is_person else problem.response()
+
+    return answered
+
+
+def install(app: FastAPI, writer: Writer) -> None:
+    """Let people who ask `app` for what is not there see a page; programs get a document."""
+    answer_to = answering(writer)
+
+    async def answered(request: Request, error: Exception) -> Response:
+        return answer_to(request, problem_of(error))
 
     app.add_exception_handler(HTTPException, answered)
 

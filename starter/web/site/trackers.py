@@ -31,9 +31,11 @@ NEEDED = {
 }
 # What the numbers system says of a field, as somebody at the form would like to hear it.
 REFUSED = {
-    "destination_number": "That is no phone number; write it with its country code.",
+    "destination_number": "That is no phone number, or it is a tracking number itself; write the"
+    " number that rings, with its country code.",
     "tracking_numbers": "One of these is no phone number, stands here twice, or is in use already;"
     " a tracker for one source takes exactly one.",
+    "swap_targets": "One of these is no complete phone number, or it is a number of this tracker.",
     "company_id": "Choose a company of your account.",
     "call_flow_id": "Choose a call flow of your account.",
 }

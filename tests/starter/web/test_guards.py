@@ -74,6 +74,19 @@ async def test_every_answer_has_the_safe_headers(app: FastAPI, path: str) -> Non
     assert "unsafe" not in answer.headers["Content-Security-Policy"]
 
 
+@pytest.mark.parametrize(
+    ("public_url", "expected"),
+    [("https://app.example", "max-age=31536000"), ("http://127.0.0.1:8000", None)],
+)
+async def test_behind_tls_browsers_are_told_to_stay_there(
+    systems: Systems, public_url: str, expected: str | None
+) -> None:
+    async with client_of(shop_app(systems, public_url=public_url)) as client:
+        answer = await client.get("/healthz")
+
+    assert expected == answer.headers.get("Strict-Transport-Security")
+
+
 async def test_a_route_may_have_a_header_of_its_own(app: FastAPI) -> None:
     async with client_of(app) as client:
         answer = await client.get("/framed")

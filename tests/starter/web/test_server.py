@@ -8,9 +8,12 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
+import pytest
 from sqlalchemy import select
 
+from starter.web.server import config_of
 from systems.db import make_engine
 from systems.tables import GatewayEventRow
 from tests.starter.conftest import COMMAND, ROOT, Cli, environment, until
@@ -103,6 +106,32 @@ def _begun(port: int, body: bytes, headers: dict[str, str]) -> socket.socket:
     begun.sendall("\r\n".join([*lines, "", ""]).encode())
     assert begun.recv(1_000).startswith(b"HTTP/1.1 100")
     return begun
+
+
+@pytest.mark.parametrize(
+    ("trusted", "sender", "expected"),
+    [
+        ("10.0.0.0/8", "10.1.2.3", ("203.0.113.9", "https")),
+        ("10.1.2.3,10.9.9.9", "10.1.2.3", ("203.0.113.9", "https")),
+        ("10.0.0.0/8", "192.0.2.1", ("192.0.2.1", "http")),
+        ("", "127.0.0.1", ("127.0.0.1", "http")),
+    ],
+)
+async def test_only_a_proxy_that_is_trusted_says_for_whom_it_asks(
+    trusted: str, sender: str, expected: tuple[str, str]
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        asked.append((scope["client"][0], scope["scheme"]))
+
+    config = config_of(app, trusted)  # type: ignore[arg-type]  # any application will do
+    config.load()
+    forwarded = [(b"x-forwarded-for", b"6.6.6.6, 203.0.113.9"), (b"x-forwarded-proto", b"https")]
+    scope = {"type": "http", "scheme": "http", "client": (sender, 1), "headers": forwarded}
+    await config.loaded_app(scope, None, None)
+
+    assert [expected] == asked
 
 
 def test_a_taken_port_is_told_with_what_to_do(sqlite_url: str, tmp_path: Path, cli: Cli) -> None:

@@ -387,22 +387,23 @@ def _hostile() -> Iterator[tuple[str, dict[str, Any]]]:
 # --- many, and faults ----------------------------------------------------------------------------
 
 
-async def test_of_two_thousand_webhooks_each_genuine_event_is_kept_once_and_none_that_is_forged(
-    systems: Systems,
+@pytest.mark.parametrize("hundreds", [2, pytest.param(20, marks=pytest.mark.slow)])
+async def test_of_many_webhooks_each_genuine_event_is_kept_once_and_none_that_is_forged(
+    systems: Systems, hundreds: int
 ) -> None:
     random = Random(20261125)
-    ids = [f"evt_{number}" for number in range(500)]
-    sent = [genuine(event_id=each) for each in random.choices(ids, k=900) + ids]
-    forges = list(FORGED.values())
-    sent += [random.choice(forges)(body_of(event(f"evt_forged_{number}"))) for number in range(600)]
+    ids = [f"evt_{number}" for number in range(25 * hundreds)]
+    sent = [genuine(event_id=each) for each in random.choices(ids, k=45 * hundreds) + ids]
+    forges, forged = list(FORGED.values()), range(30 * hundreds)
+    sent += [random.choice(forges)(body_of(event(f"evt_forged_{number}"))) for number in forged]
     random.shuffle(sent)
 
     answers = await _all_posted(shop_app(systems), sent)
 
-    assert 2000 == len(sent)
-    assert {200: 1400, 400: 600} == Counter(status for status, _ in answers)
+    assert 100 * hundreds == len(sent)
+    assert {200: 70 * hundreds, 400: 30 * hundreds} == Counter(status for status, _ in answers)
     assert sorted(ids) == [event_id for event_id, _, _ in kept(systems)]
-    assert 500 == sum(body == b'{"event":"kept"}' for _, body in answers)
+    assert len(ids) == sum(body == b'{"event":"kept"}' for _, body in answers)
 
 
 async def _all_posted(app: FastAPI, sent: list[Sent]) -> list[tuple[int, bytes]]:

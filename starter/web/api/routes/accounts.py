@@ -1,5 +1,6 @@
 """An account, and its end."""
 
+from asyncio import to_thread
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
@@ -9,6 +10,7 @@ from domain.policy import Action
 from starter.web.api.answers import Answer
 from starter.web.api.bodies import CloseBody
 from starter.web.api.documents import Account, Pause
+from starter.web.api.earlier import act_closed
 from starter.web.api.guard import AccountId, By
 from starter.web.api.once import Call, IdempotencyKey
 from starter.web.api.routes.pauses import ETAG, pause_answer
@@ -66,9 +68,16 @@ class Accounts:
                 account_id,
                 by.user_id,
                 body.confirm,
-                close_id=body.pause_id or make_id(Prefix.CLOSE, call.effect_id),
+                close_id=body.pause_id or await self._close_id(account_id, call),
                 asked_at=call.asked_at,
             )
             return pause_answer(status, under_way=HTTPStatus.ACCEPTED)
 
         return await self._api.once.answer(request, by, key, close)
+
+    async def _close_id(self, account_id: str, call: Call) -> str:
+        earlier = None
+        if call.is_repeat:
+            # A reopened account is not closed by a request from before that was cut off.
+            earlier = await to_thread(act_closed, self._api.backend, account_id, call.asked_at)
+        return earlier or make_id(Prefix.CLOSE, call.effect_id)

@@ -1,5 +1,6 @@
 """A pause: what it would do, begin it, look at it, move its end, end it."""
 
+from asyncio import to_thread
 from http import HTTPStatus
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from domain.policy import Action
 from starter.web.api.answers import Answer
 from starter.web.api.bodies import Day, PauseBody, ResumeBody, ResumeDateBody
 from starter.web.api.documents import Pause, Preview
+from starter.web.api.earlier import pause_meant
 from starter.web.api.guard import AccountId, By
 from starter.web.api.once import Call, IdempotencyKey
 from starter.web.api.routes.table import Table, link
@@ -170,11 +172,12 @@ class Pauses:
         """
 
         async def resume(call: Call) -> Answer:
-            status = await self._api.backend.resume(
-                account_id,
-                by.user_id,
-                pause_id=body.pause_id if body else None,
-                asked_at=call.asked_at,
+            backend, pause_id = self._api.backend, body.pause_id if body else None
+            if pause_id is None and call.is_repeat:
+                # A later pause is not ended by a request from before it that was cut off.
+                pause_id = await to_thread(pause_meant, backend, account_id, call.asked_at)
+            status = await backend.resume(
+                account_id, by.user_id, pause_id=pause_id, asked_at=call.asked_at
             )
             return pause_answer(status, under_way=HTTPStatus.ACCEPTED)
 

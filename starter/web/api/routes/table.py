@@ -13,6 +13,8 @@ from pydantic import BaseModel
 from domain.policy import Action
 from starter.web.api.guard import Guards
 
+PREFIX = "/api/v1"
+
 # Under these the table keeps for OpenAPI what FastAPI has no place for.
 CODES, ALSO = "x-codes", "x-also"
 
@@ -24,7 +26,7 @@ class Table:
 
     def __init__(self, tag: str, guards: Guards) -> None:
         """`tag` is the heading under which the API tells of them."""
-        self.router = APIRouter(tags=[tag])
+        self.router = APIRouter(prefix=PREFIX, tags=[tag])
         self._guards = guards
 
     def of_account(

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from domain.errors import Code
-from domain.states import Role
+from domain.states import AccountStatus, Role
 from starter.backend import Backend
 from starter.web.api.once import REPLAYED
 from systems.db import Database
@@ -243,6 +243,61 @@ async def test_after_a_crash_half_way_the_repeat_goes_on_with_the_same_pause(
     assert (201, False) == (repeated.status_code, was_replayed(repeated))
     assert [repeated.json()["pause_id"]] == [act.act_id for act in acts]
     assert was_replayed(again)
+
+
+async def test_a_close_that_was_cut_off_never_closes_the_reopened_account(
+    stage: Stage, admin: Caller
+) -> None:
+    backend, close = Backend(stage.systems, stage.pauses, stage.offer), {"confirm": "CLOSE"}
+    requests, now = DyingRequests(stage.systems.db), [datetime.now(UTC)]
+    path = f"/accounts/{stage.account_id}/close"
+    async with (
+        stage.worker(),
+        client_of(narrow_app(backend, requests, lambda: now[0])) as client,
+    ):
+        caller = Caller(client, admin.headers)
+        # The account is paused: its pause is what the close ends, under the pause's own id.
+        await caller.post(pause_of(stage), TERMS)
+        with pytest.raises(Crash):
+            await caller.post(path, close, KEY)
+        requests.is_dying = False
+        await backend.change_card(stage.account_id, stage.administrator, "visa", reopen=True)
+        now[0] += HELD_FOR + timedelta(seconds=1)
+        repeated = await caller.post(path, close, KEY)
+        is_open = stage.systems.accounts.account(stage.account_id).status is AccountStatus.ACTIVE
+        anew = await caller.post(path, close, "another")
+
+    assert (200, "closed") == (repeated.status_code, repeated.json()["state"])
+    assert is_open
+    (pause, closed) = stage.systems.accounts.acts(stage.account_id)
+    assert pause.act_id == repeated.json()["pause_id"]
+    assert (200, closed.act_id) == (anew.status_code, anew.json()["pause_id"])
+
+
+async def test_a_resume_that_was_cut_off_never_ends_a_later_pause(
+    stage: Stage, admin: Caller
+) -> None:
+    backend = Backend(stage.systems, stage.pauses, stage.offer)
+    requests, now = DyingRequests(stage.systems.db), [datetime.now(UTC)]
+    path = f"{pause_of(stage)}/resume"
+    async with (
+        stage.worker(),
+        client_of(narrow_app(backend, requests, lambda: now[0])) as client,
+    ):
+        caller = Caller(client, admin.headers)
+        first = await caller.post(pause_of(stage), TERMS)
+        now[0] = datetime.now(UTC)
+        with pytest.raises(Crash):
+            await caller.post(path, None, KEY)
+        requests.is_dying = False
+        second = await caller.post(pause_of(stage), TERMS)
+        now[0] += HELD_FOR + timedelta(seconds=1)
+        repeated = await caller.post(path, None, KEY)
+        states = [act.state for act in stage.systems.accounts.acts(stage.account_id)]
+
+    assert (200, "resumed") == (repeated.status_code, repeated.json()["state"])
+    assert first.json()["pause_id"] == repeated.json()["pause_id"] != second.json()["pause_id"]
+    assert ["resumed", "paused"] == states
 
 
 async def test_a_close_that_was_cut_off_finds_that_the_account_is_closed(

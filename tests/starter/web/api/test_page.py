@@ -1,4 +1,4 @@
-"""What docs/api.md says to do is done, word by word."""
+"""What docs/api.md and the README say to do over HTTP is done, word by word."""
 
 import os
 import subprocess
@@ -8,24 +8,42 @@ from pathlib import Path
 
 from systems.sample import seed
 from systems.sample.parts import account_id
-from tests.house.documents import ROOT, document
+from tests.house.documents import FENCE, ROOT, document
 from tests.starter.conftest import environment
 from tests.starter.web.api.live import Live
 
-PAGE = document("docs/api.md")
-ADDRESS = "http://127.0.0.1:8000"
+PAGE = "\n".join(document("docs/api.md").marked_commands)
+ADDRESS, ACTIVATE = "http://127.0.0.1:8000", ". .venv/bin/activate\n"
 
 
-def test_the_pages_commands_pause_and_resume_an_account(live: Live, tmp_path: Path) -> None:
+def readme() -> str:
+    """The README's block that asks over HTTP."""
+    blocks: list[str] = [block for _, _, block in FENCE.findall(document("README.md").text)]
+    (block,) = [block for block in blocks if "curl" in block]
+    assert block.startswith(ACTIVATE)
+    return block.removeprefix(ACTIVATE)
+
+
+def test_both_pause_and_resume_an_account(live: Live, tmp_path: Path) -> None:
     seed(live.systems, datetime.now(UTC))
-    script = "\n".join(PAGE.marked_commands)
-    assert ADDRESS in script
 
+    answers = [run(script, live, tmp_path) for script in (PAGE, readme())]
+
+    acts = live.systems.accounts.acts(account_id("brightside-dental"))
+    assert ["resumed"] * 2 == [act.state for act in acts]
+    for answer in answers:
+        assert '"state":"paused"' in answer
+        assert '"state":"resumed"' in answer
+
+
+def run(script: str, live: Live, state_dir: Path) -> str:
+    """What a person sees who pastes it into a terminal."""
+    assert ADDRESS in script
     done = subprocess.run(
         ["sh", "-e", "-c", script.replace(ADDRESS, live.url)],
         cwd=ROOT,
         env={
-            **environment(tmp_path),
+            **environment(state_dir),
             "DATABASE_URL": str(live.systems.engine.url),
             "ACCOUNT_PAUSE_GATEWAY_URL": str(live.systems.gateway_engine.url),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -37,6 +55,4 @@ def test_the_pages_commands_pause_and_resume_an_account(live: Live, tmp_path: Pa
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    brightside = account_id("brightside-dental")
-    assert ["resumed"] == [act.state for act in live.systems.accounts.acts(brightside)]
-    assert '"state":"paused"' in done.stdout
+    return done.stdout

@@ -92,11 +92,11 @@ def walk(live: Live, examples: int, steps: int) -> None:
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_every_answer_is_as_described(live: Live, mode: GenerationMode) -> None:
-    fuzz(live, 5, mode)
+    fuzz(live, 2, mode)
 
 
 def test_every_walk_along_the_links_is_as_described(live: Live) -> None:
-    walk(live, 4, 8)
+    walk(live, 2, 6)
 
 
 @pytest.mark.slow

@@ -6,12 +6,15 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
 
 from domain.errors import Code
 from domain.states import Role
 from starter.backend import Backend
 from starter.web.identity.forgery import CROSS_SITE
-from starter.web.identity.throttle import Quotas
+from starter.web.identity.principal import address_of
+from starter.web.identity.throttle import Quotas, Throttle
+from starter.web.problems import Problem
 from systems.sample import SampleAccount
 from systems.tables import UserRow
 from tests.starter.web.api.desk import (
@@ -20,12 +23,14 @@ from tests.starter.web.api.desk import (
     URL,
     Caller,
     Desk,
+    api_app,
     browser,
     code_of,
     desk_of,
     new_account,
     of_role,
 )
+from tests.starter.web.shop import client_of
 
 CLOSE = {"confirm": "CLOSE"}
 
@@ -239,13 +244,55 @@ async def test_guessing_is_slowed_down_and_does_not_lock_the_owner_out(
     owner = await log_in(quiet_desk, email, **known)
     somebody_else = await log_in(quiet_desk, "other@example.example")
 
-    limit = Quotas().tries_per_email
+    limit = Quotas().tries_per_email_here
     # The owner's own log-in, from a device that was not known then, was the first try.
     assert [401] * (limit - 1) == [each.status_code for each in guesses[: limit - 1]]
     assert {429} == {each.status_code for each in guesses[limit - 1 :]}
     assert (429, Code.RATE_LIMITED) == (stranger.status_code, code_of(stranger))
     assert 0 < int(stranger.headers["retry-after"]) <= 15 * 60
     assert (201, 401) == (owner.status_code, somebody_else.status_code)
+
+
+async def test_guessing_elsewhere_uses_up_no_try_of_the_owner_on_a_new_browser(
+    quiet_backend: Backend,
+) -> None:
+    app = api_app(quiet_backend)
+    account = new_account(quiet_backend.systems)
+    async with client_of(app, "203.0.113.9") as guessing, client_of(app, "10.0.0.7") as owning:
+        email = Desk(quiet_backend.systems, owning).let_in(account.administrator_id)
+        guesses = [
+            await log_in(Desk(quiet_backend.systems, guessing), email, "guess") for _ in range(40)
+        ]
+        owner = await log_in(Desk(quiet_backend.systems, owning), email)
+
+    assert 429 == guesses[-1].status_code
+    assert 201 == owner.status_code
+
+
+async def test_an_email_is_guessed_at_from_many_addresses_no_more_often_than_from_ten() -> None:
+    throttle, quotas = Throttle(), Quotas()
+    for number in range(quotas.tries_per_email):
+        throttle.count_log_in(f"10.0.0.{number}", "a@b.example", None)
+
+    with pytest.raises(Problem):
+        throttle.count_log_in("10.0.1.1", "a@b.example", None)
+
+    throttle.count_log_in("10.0.1.1", "a@b.example", "a browser that is known")
+
+
+@pytest.mark.parametrize(
+    ("host", "counted"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::ffff", "2001:db8:1:2::/64"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("testclient", "testclient"),
+    ],
+)
+def test_addresses_that_one_machine_has_all_of_count_as_one(host: str, counted: str) -> None:
+    assert counted == address_of(Request({"type": "http", "client": (host, 1)}))
 
 
 async def test_a_known_device_cannot_guess_for_ever_either(quiet_desk: Desk, email: str) -> None:

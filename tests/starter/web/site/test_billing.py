@@ -74,6 +74,27 @@ async def test_invoices_are_listed_with_lines_states_and_why_a_card_was_declined
     assert "not enough money" not in by_manager.text
 
 
+async def test_what_was_given_back_stands_at_its_invoice(quiet: Front, systems: Systems) -> None:
+    long_ago = datetime.now(UTC) - timedelta(days=40)
+    account = new_account(systems, created_at=long_ago)
+    systems.billing.invoice_plans_due(datetime.now(UTC) - timedelta(days=1), 10)
+    paid = [each.billing_on for each in systems.billing.invoices(account.account_id)]
+    for on, amount_minor in zip(paid, (250, None), strict=False):
+        systems.refunds.refund(
+            account.account_id,
+            on,
+            actor="operator",
+            reason="a test",
+            at=datetime.now(UTC),
+            amount_minor=amount_minor,
+        )
+    async with quiet.visited_by(account.administrator_id) as visit:
+        shown = await visit.get(paths.BILLING)
+
+    assert len(paid) == shown.text.count("given back.")
+    assert "$2.50 given back." in shown.text
+
+
 async def test_others_than_administrators_see_no_button_and_no_way_out(
     quiet: Front, account: SampleAccount
 ) -> None:

@@ -1,6 +1,7 @@
 """Forms are taken from our own pages only, with the session's token; else nothing happens."""
 
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
 
 import pytest
 
@@ -25,6 +26,7 @@ EVIL: Mapping[str, Mapping[str, str]] = {
     "another origin": {"Origin": "https://evil.example"},
     "no origin": {},
     "an opaque origin": {"Origin": "null"},
+    "an opaque origin, says the browser": {"Origin": "null", "Sec-Fetch-Site": "cross-site"},
     "another site, says the browser": {**OURS, "Sec-Fetch-Site": "cross-site"},
     "a sister site, says the browser": {**OURS, "Sec-Fetch-Site": "same-site"},
 }
@@ -99,13 +101,27 @@ async def test_control_with_token_and_origin_the_form_is_taken(visit: Visit) -> 
     assert (303, paths.LOG_IN) == (answer.status_code, answer.headers["location"])
 
 
+async def test_a_browser_that_names_no_origin_but_says_it_is_ours_is_believed(
+    visit: Visit,
+) -> None:
+    token = await token_of(visit)
+    # As browsers send it that were told to withhold addresses from every site.
+    nameless = {**OURS, "Origin": "null", "Sec-Fetch-Site": "same-origin"}
+
+    without_token = await visit.client.post(paths.LOG_OUT, headers=nameless)
+    answer = await visit.client.post(paths.LOG_OUT, data={"csrf": token}, headers=nameless)
+
+    assert 403 == without_token.status_code
+    assert (303, paths.LOG_IN) == (answer.status_code, answer.headers["location"])
+
+
 async def test_a_form_after_the_session_has_ended_leads_to_the_log_in_and_back(
     quiet: Front, systems: Systems, account: SampleAccount
 ) -> None:
     paused(systems, account)
     async with quiet.visited_by(account.administrator_id) as visit:
         shown = await visit.get(paths.RESUME)
-        systems.identity.sessions.end_all(account.administrator_id)
+        systems.identity.sessions.end_all(account.administrator_id, datetime.now(UTC))
         answer = await visit.post(shown, "Resume my account", accept="yes")
 
     assert f"{paths.LOG_IN}?next=%2Fstatus%2Fresume" == answer.headers["location"]

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+import httpx
 import pytest
 
 from domain.errors import Transient
@@ -14,6 +15,7 @@ from systems.sample import SampleAccount
 from systems.wiring import Systems
 from tests.starter.web.site.accounts import new_account
 from tests.starter.web.site.visit import (
+    OURS,
     Front,
     Shown,
     Visit,
@@ -120,11 +122,35 @@ async def test_style_sheets_may_be_kept_and_pages_may_not(visit: Visit) -> None:
     assert {"public, max-age=300"} == kept
 
 
-async def test_a_form_that_is_far_too_large_is_refused(visit: Visit) -> None:
-    shown = await visit.get(paths.PAUSE)
-    answer = await visit.post(shown, "Pause my account", reason="x" * 70_000)
+@pytest.mark.parametrize("is_announced", [True, False])
+async def test_a_form_that_is_far_too_large_is_refused_by_a_page(
+    visit: Visit, is_announced: bool
+) -> None:
+    body = b"reason=" + b"x" * 70_000
 
-    assert 413 == answer.status_code
+    async def in_parts() -> AsyncIterator[bytes]:
+        for begin in range(0, len(body), 10_000):
+            yield body[begin : begin + 10_000]
+
+    answer = await visit.client.post(
+        paths.PAUSE,
+        content=body if is_announced else in_parts(),
+        headers={**OURS, "Content-Type": "application/x-www-form-urlencoded"},
+    )
+
+    assert (413, "text/html") == (answer.status_code, media_type(answer))
+    assert "That is more than we can take" in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+async def test_a_program_that_sends_too_much_gets_a_document(visit: Visit) -> None:
+    answer = await visit.client.post(paths.PAUSE, content=b"x" * 70_000)
+
+    assert (413, "application/problem+json") == (answer.status_code, media_type(answer))
+
+
+def media_type(answer: httpx.Response) -> str:
+    return answer.headers["content-type"].partition(";")[0]
 
 
 async def test_a_form_with_far_too_many_fields_or_with_files_is_refused(visit: Visit) -> None:

@@ -35,7 +35,6 @@ URL = "http://shop.example"
 SESSION = "account_pause_session"
 MOST_REDIRECTS = 5
 SUPPORT = "support@example.com"
-GUARDS = [Middleware(SafeHeaders), Middleware(LastResort), Middleware(BodyLimit)]
 
 Value = str | Sequence[str]
 
@@ -160,11 +159,15 @@ def front_of(
     clock: Callable[[], datetime] = utc_now,
 ) -> Front:
     """The pages over `backend`, and the sandbox's card page; not all the rest, which takes long."""
-    app, systems, writer = FastAPI(middleware=GUARDS), backend.systems, Writer(SUPPORT)
+    systems, writer = backend.systems, Writer(SUPPORT)
+    last_resort = Middleware(LastResort, mishaps.answering(writer))
+    app = FastAPI(middleware=[Middleware(SafeHeaders), last_resort, Middleware(BodyLimit)])
     entrance = Entrance(systems.identity, public_url, Quotas(principals=1_000_000), clock)
     mishaps.install(app, writer)
     app.mount("/static", Assets(directory=STATIC))
-    app.include_router(sandbox_cards.routes(systems.sandbox, systems.card_entries, Pages()))
+    app.router.routes.extend(
+        sandbox_cards.routes(systems.sandbox, systems.card_entries, Pages()).routes
+    )
     app.include_router(
         site_routes(
             backend,

@@ -8,7 +8,7 @@ PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-slow check screenshots histories pins clean runtime-venv test-venv
+.PHONY: help run demo test test-slow check bench screenshots histories pins clean runtime-venv test-venv
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,8 +31,15 @@ check: test-venv ## Lint, format, types and import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-screenshots: test-venv ## Make the pictures of docs/pages.md anew
-	@MAKE_SCREENSHOTS=1 $(BIN)/python -m pytest -q tests/browser/test_screenshots.py
+# For example: make bench BENCH_ARGS="storm --pauses 5000"
+BENCH_ARGS ?=
+
+bench: test-venv ## Measure what a pause costs, and say which budgets are met (BENCH_ARGS)
+	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+screenshots: test-venv ## Make the pictures of docs/pages.md and docs/web-ui.md anew
+	@MAKE_SCREENSHOTS=1 $(BIN)/python -m pytest -q -m "slow or not slow" \
+		tests/browser/test_screenshots.py tests/browser/test_temporal_ui.py
 
 histories: test-venv ## Record the replay histories anew; only before the first release
 	@$(BIN)/python -m tests.replay.record
@@ -43,7 +50,10 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--no-header --no-annotate --no-emit-index-url $(UPGRADE)
 
 pins: test-venv ## Recompile requirements/*.txt from pyproject.toml (UPGRADE=--upgrade)
-	$(COMPILE) pyproject.toml requirements/runtime.in --output-file requirements/runtime.txt
+	$(COMPILE) --extra local pyproject.toml requirements/runtime.in \
+		--output-file requirements/runtime.txt
+	$(COMPILE) pyproject.toml requirements/runtime.in --constraints requirements/runtime.txt \
+		--output-file requirements/production.txt
 	$(COMPILE) --group test --group check --group pins --constraints requirements/runtime.txt \
 		--output-file requirements/test.txt
 

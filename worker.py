@@ -14,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.worker import Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.workflow import SandboxImportNotificationPolicy
 
@@ -24,22 +25,26 @@ from activities.billing import BillingActivities
 from activities.dni import DniActivities
 from activities.numbers import NumberActivities
 from activities.reconciliation import ReconciliationActivities
-from domain.names import TASK_QUEUE
+from domain.names import TASK_QUEUE, WORKER_DEPLOYMENT
 from domain.payments import Gateway, KeyRefused
-from domain.ports import Access, Accounts, Billing, Dni, Numbers, Reconciler
+from domain.ports import Access, Accounts, Billing, Dni, Mailer, Numbers, Reconciler
 from domain.terms import Offer
 from settings import Settings, SettingsError
 from starter.connect import connect
+from starter.production import check_production
+from starter.redoing import Redo, caught_up
+from starter.sweeping import Sweeper, swept_regularly
+from starter.telemetry import OFF, Telemetry, switched_on
+from starter.telemetry.gauges import gauges_shown
+from starter.telemetry.health import Readiness, health_served
 from starter.wake import Waker
 from systems.jobs import Jobs
 from systems.migrate import is_current
 from systems.notices import Relay
 from systems.notices.letters import Letters
 from systems.notices.mailers import FileMailer, SmtpMailer
-from systems.wiring import open_systems
-from workflows.account_close import AccountClose
-from workflows.account_pause import AccountPause
-from workflows.reconciliation import PaymentReconciliation
+from systems.wiring import Systems, open_systems
+from workflows.all import WORKFLOWS
 
 log = logging.getLogger("account_pause.worker")
 
@@ -88,9 +93,11 @@ def build_worker(
     slots: int,
     cached_workflows: int,
     graceful_shutdown: timedelta,
+    build_id: str = "",
 ) -> Worker:
     """A worker that runs at most `slots` steps at once, on as many threads of `executor`.
 
+    With a `build_id` it gets no work before its build is made the current one (docs/releases.md).
     The sandbox is on, and a module that slips into it without being passed through on purpose
     fails the build rather than costing every pause its import.
     """
@@ -102,7 +109,7 @@ def build_worker(
     return Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[AccountPause, AccountClose, PaymentReconciliation],
+        workflows=WORKFLOWS,
         activities=steps,
         activity_executor=executor,
         max_concurrent_activities=slots,
@@ -111,25 +118,59 @@ def build_worker(
         sticky_queue_schedule_to_start_timeout=HAND_OVER,
         workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
         identity=IDENTITY,
-        build_id=BUILD_ID,
+        **_version(build_id),
     )
 
 
-async def main(settings: Settings, stop: asyncio.Event) -> None:
+def _version(build_id: str) -> dict[str, Any]:
+    """How the server tells builds apart; it takes one of the two options.
+
+    A pause moves to the current build at its next step: no build could be kept for months. Said
+    here and not with the workflows: without versioning the server refuses those that say it.
+    """
+    if not build_id:
+        return {"build_id": BUILD_ID}
+    return {
+        "deployment_config": WorkerDeploymentConfig(
+            version=WorkerDeploymentVersion(WORKER_DEPLOYMENT, build_id),
+            use_worker_versioning=True,
+            default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
+        )
+    }
+
+
+async def main(settings: Settings, stop: asyncio.Event, telemetry: Telemetry = OFF) -> None:
     """Run until `stop` is set.
 
     Raises:
+        SettingsError: this is production, and the settings are for one machine; or an address of
+            the settings is taken.
         SystemExit: the database is not migrated; the message says how to do it.
     """
+    check_production(settings, log)
     systems = open_systems(
         settings.database, settings.gateway, settings.worker_slots, settings.stripe
     )
     if not is_current(systems.engine):
         sys.exit("The database is not up to date: run `account-pause migrate`, then start again.")
     mailer = SmtpMailer(settings.smtp_url) if settings.smtp_url else FileMailer(settings.mail_dir)
-    client = await _connect_or_stop(stop)
-    if client is None:
-        return
+    readiness = Readiness(systems.engine, stop)
+    async with health_served(settings.health_address, readiness, telemetry.metrics):
+        client = await _connect_or_stop(stop, telemetry)
+        if client is not None:
+            await _work(settings, systems, mailer, client, stop, readiness, telemetry)
+    log.info("stopped")
+
+
+async def _work(
+    settings: Settings,
+    systems: Systems,
+    mailer: Mailer,
+    client: Client,
+    stop: asyncio.Event,
+    readiness: Readiness,
+    telemetry: Telemetry,
+) -> None:
     jobs = Jobs(
         systems.billing,
         Relay(systems.db, mailer, Letters(settings.pages_url).render),
@@ -155,14 +196,24 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
             slots=settings.worker_slots,
             cached_workflows=settings.cached_workflows,
             graceful_shutdown=settings.graceful_shutdown,
+            build_id=settings.build_id,
         )
         async with worker:
             log.info(
                 "ready: task queue %s on %s", TASK_QUEUE, client.service_client.config.target_host
             )
+            if settings.build_id:
+                log.info("build %s gets work once it is the current one", settings.build_id)
             await asyncio.to_thread(_say_where_money_moves, systems.gateway)
-            await _run_jobs(jobs, settings.job_seconds, stop)
-    log.info("stopped")
+            readiness.polls(client, worker)
+            # The plan must not take dates of accounts whose pause an older copy does not know.
+            await caught_up(Redo(client, systems), stop)
+            sweeper = Sweeper(client, systems)
+            async with (
+                gauges_shown(telemetry, systems.db, client),
+                swept_regularly(sweeper, settings.sweep_seconds, telemetry.metrics.swept),
+            ):
+                await _run_jobs(jobs, settings.job_seconds, stop)
 
 
 def _say_where_money_moves(gateway: Gateway) -> None:
@@ -174,10 +225,10 @@ def _say_where_money_moves(gateway: Gateway) -> None:
         log.error("%s Until then charges stay unknown", error)  # noqa: TRY400  (no traceback)
 
 
-async def _connect_or_stop(stop: asyncio.Event) -> Client | None:
+async def _connect_or_stop(stop: asyncio.Event, telemetry: Telemetry) -> Client | None:
     while not stop.is_set():
         try:
-            return await connect(identity=IDENTITY)
+            return await connect(identity=IDENTITY, telemetry=telemetry)
         except RuntimeError as error:
             log.warning("waiting for Temporal: %s", error)
             await _sleep_unless_stopped(stop, RECONNECT_SECONDS)
@@ -202,11 +253,10 @@ async def _run_until_signalled(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for wanted in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(wanted, stop.set)
-    await main(settings, stop)
+    await main(settings, stop, switched_on(settings, "account-pause-worker"))
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         asyncio.run(_run_until_signalled(Settings.load()))
     except SettingsError as error:

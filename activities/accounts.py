@@ -26,7 +26,7 @@ from domain.policy import (
 )
 from domain.ports import Accounts, Act, Billing, Dni, Numbers, Snapshot
 from domain.snapshot import count_differences
-from domain.states import ActKind
+from domain.states import ActKind, PauseState
 from domain.terms import Offer, Terms
 from domain.timeline import latest_resume_on, plan_timeline
 
@@ -134,8 +134,13 @@ class AccountActivities:
 
     @step(Activity.BEGIN_CLOSE)
     def begin_close(self, request: BeginEnd) -> None:
-        """Check who asks, then record that the account is closed for good (R14)."""
-        self._check_end(request, "close")
+        """Check who asks, then record that the account is closed for good (R14).
+
+        A close that has begun is finished, whoever is an administrator by now.
+        """
+        known = self._accounts.act(request.act_id)
+        if known is None or known.state is not PauseState.CLOSING:
+            self._check_end(request, "close")
         self._accounts.begin_close(request)
 
     @step(Activity.MARK_CLOSED)

@@ -8,6 +8,9 @@ from enum import StrEnum
 
 TASK_QUEUE = "account-pause"
 
+# What Temporal calls all builds of the worker together, where builds are told apart.
+WORKER_DEPLOYMENT = "account-pause"
+
 ACCOUNT_PAUSE = "AccountPause"
 ACCOUNT_CLOSE = "AccountClose"
 PAYMENT_RECONCILIATION = "PaymentReconciliation"

@@ -6,7 +6,7 @@ reason of a pause, goes to the audit and nowhere else (R17).
 
 from asyncio import to_thread
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from uuid import uuid4
 
@@ -17,18 +17,21 @@ from domain.money import display
 from domain.payments import CardPage
 from domain.policy import Action, check_administrator
 from domain.ports import PlanQuote
-from domain.states import AccountStatus, ActKind, ChargeState, PauseState
+from domain.states import AccountStatus, ActKind, ChargeState
 from domain.terms import Offer, Terms
 from domain.timeline import Timeline
 from starter.client import PauseClient
-from starter.listing import CALM, ListedPause, listed
+from starter.listing import Listing, SortedBy, list_acts
 from starter.preview import Preview, preview_of_open_act, preview_of_pause
 from starter.runs import Run
+from systems.accounts.act_list import Wanted
 from systems.billing.cards import CardView
 from systems.gateways.sandbox import SandboxGateway
 from systems.gateways.sandbox import card as sandbox_card
 from systems.numbers.trackers import TrackerView
 from systems.wiring import Systems
+
+EVERY_OPEN_ACT = Wanted()
 
 
 def utc_now() -> datetime:
@@ -192,18 +195,18 @@ class Backend:
         """What Temporal knows of the account's latest pause or close. See `starter/runs.py`."""
         return await self._pauses.run(account_id, kind)
 
-    def record(self, account_id: str) -> Status:
+    def record(self, account_id: str, act_id: str | None = None) -> Status:
         """The same from the database alone: what is known while no worker answers.
 
-        It does not say whether an operator is needed.
+        It does not say whether an operator is needed. `act_id` names another act than the last.
 
         Raises:
             Rejected: `account_not_found`, `pause_not_found` when there never was one.
         """
         accounts = self.systems.accounts
         accounts.account(account_id)
-        act = accounts.last_act(account_id)
-        if act is None:
+        act = accounts.act(act_id) if act_id else accounts.last_act(account_id)
+        if act is None or act.account_id != account_id:
             raise Rejected(Code.PAUSE_NOT_FOUND, f"Account {account_id} was never paused.")
         status = self._completed(act.status())
         is_past_due = any(each.state is ChargeState.DECLINED for each in status.charges)
@@ -211,27 +214,27 @@ class Backend:
 
     async def list_pauses(
         self,
-        states: Collection[PauseState] | None = None,
+        wanted: Wanted = EVERY_OPEN_ACT,
         *,
         needs_operator: bool = False,
-        past_due: bool = False,
-    ) -> list[ListedPause]:
-        """Pauses and closes, the latest first: those that are open, or those in `states`.
+        sorted_by: SortedBy = SortedBy.BEGAN,
+        limit: int | None = None,
+        asks_temporal: bool = True,
+    ) -> Listing:
+        """The pauses and closes that are `wanted`; with `needs_operator` only those that wait.
 
-        With `needs_operator` or `past_due` only the open ones that are.
+        Who needs an operator only Temporal knows: nobody does unless it is asked.
+
+        Raises:
+            Transient: Temporal is away.
         """
-        accounts = self.systems.accounts
-        names = {account.account_id: account.name for account in accounts.accounts()}
-        attention = await self._pauses.attention()
-        pauses = [
-            listed(act, names[act.account_id], attention.get(act.account_id, CALM))
-            for act in reversed(accounts.acts(states=states, open_only=states is None))
-        ]
-        return [
-            each
-            for each in pauses
-            if (each.needs_operator or not needs_operator) and (each.past_due or not past_due)
-        ]
+        attention = await self._pauses.attention() if asks_temporal else {}
+        if needs_operator:
+            waiting = [each for each, why in attention.items() if why.needs_operator]
+            wanted = replace(wanted, account_ids=waiting)
+        return await to_thread(
+            list_acts, self.systems.db, wanted, attention, self._clock(), sorted_by, limit
+        )
 
     def enter_card(
         self, account_id: str, requested_by: str, return_url: str, *, reopen: bool = False

@@ -34,6 +34,7 @@ from domain.messages import (
 from domain.policy import check_confirmed
 from domain.ports import Accounts, Act
 from domain.states import ActKind, PauseState
+from starter.anew import start_anew, workflow_id_of
 from starter.answers import ANSWER_SECONDS, RunIsGone, answer, or_refusal, translated
 from starter.listing import Attention, attention
 from starter.records import Records, not_paused
@@ -263,7 +264,7 @@ class PauseClient:
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             search_attributes=_attributes(account_id, pause_id, PauseState.PAUSING),
             static_summary=f"pause of {account_id}",
-            static_details=f"Asked for by {request.requested_by}. Send `resume` to end it.",
+            static_details=f"Asked for by {request.requested_by}.",
         )
         return await answer(
             self._temporal.execute_update_with_start_workflow(
@@ -284,8 +285,7 @@ class PauseClient:
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             search_attributes=_attributes(account_id, close_id, PauseState.CLOSING),
             static_summary=f"close of {account_id}",
-            static_details=f"Close {close_id} of account {account_id}, asked for by"
-            f" {requested_by}. It cannot be undone.",
+            static_details=f"Asked for by {requested_by}. It cannot be undone.",
         )
         return await answer(
             self._temporal.execute_update_with_start_workflow(
@@ -297,9 +297,8 @@ class PauseClient:
         return self._run_of(act.account_id, act.kind)
 
     def _run_of(self, account_id: str, kind: ActKind) -> WorkflowHandle[AccountPause, Status]:
-        is_pause = kind is ActKind.PAUSE
-        workflow_id = names.pause_workflow_id if is_pause else names.close_workflow_id
-        return self._temporal.get_workflow_handle_for(AccountPause.run, workflow_id(account_id))
+        workflow_id = workflow_id_of(account_id, kind)
+        return self._temporal.get_workflow_handle_for(AccountPause.run, workflow_id)
 
     async def _signal(
         self, handle: WorkflowHandle[AccountPause, Status], name: str, *args: ResumeRequest
@@ -321,22 +320,7 @@ class PauseClient:
         current = await self._records.act(act.act_id)
         if current is None or current.ended_at is not None or current.kind is not ActKind.PAUSE:
             return False
-        request = PauseInput(
-            account_id=act.account_id,
-            requested_by=act.requested_by or "",
-            pause_id=act.act_id,
-            resume_on=act.resume_on,
-        )
-        with translated():
-            await self._temporal.start_workflow(
-                AccountPause.run,
-                request,
-                id=names.pause_workflow_id(act.account_id),
-                task_queue=names.TASK_QUEUE,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                search_attributes=_attributes(act.account_id, act.act_id, act.state),
-                static_summary=f"pause of {act.account_id}, started anew",
-            )
+        await start_anew(self._temporal, current)
         return True
 
     async def _ended_or_current(

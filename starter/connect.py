@@ -4,16 +4,22 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 
+from starter.telemetry import OFF, Telemetry
+
 LOCAL_ADDRESS = "127.0.0.1:7233"
 
 
 async def connect(
-    address: str | None = None, identity: str | None = None, *, lazy: bool = False
+    address: str | None = None,
+    identity: str | None = None,
+    *,
+    lazy: bool = False,
+    telemetry: Telemetry = OFF,
 ) -> Client:
     """A client of the Temporal service that `TEMPORAL_ADDRESS` and its like name.
 
     `address` overrides it. Without either it is the local stack's. A `lazy` client connects when it
-    is used first, if ever.
+    is used first, if ever. `telemetry` sees its calls, and what workers do that it is given to.
 
     Raises:
         RuntimeError: nothing answers there.
@@ -21,7 +27,12 @@ async def connect(
     config = ClientConfig.load_client_connect_config()
     config["target_host"] = address or config.get("target_host") or LOCAL_ADDRESS
     return await Client.connect(
-        **config, identity=identity, lazy=lazy, data_converter=pydantic_data_converter
+        **config,
+        identity=identity,
+        lazy=lazy,
+        data_converter=pydantic_data_converter,
+        runtime=telemetry.runtime,
+        interceptors=telemetry.interceptors,
     )
 
 

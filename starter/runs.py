@@ -18,11 +18,15 @@ ANSWER_WITHIN = timedelta(seconds=5)
 
 @dataclass(frozen=True)
 class Run:
-    """The latest run of an account's pause or close. `result` is what it ended with, if it has."""
+    """The latest run of an account's pause or close. `result` is what it ended with, if it has.
+
+    `events` is how long its history is: it grows with whatever happens, and with nothing else.
+    """
 
     is_running: bool
     needs_operator: bool
     result: Status | None
+    events: int = 0
 
 
 async def look_at(handle: WorkflowHandle[AccountPause, Status]) -> Run | None:
@@ -36,7 +40,12 @@ async def look_at(handle: WorkflowHandle[AccountPause, Status]) -> Run | None:
             about = await handle.describe(rpc_timeout=ANSWER_WITHIN)
             if about.status is WorkflowExecutionStatus.RUNNING:
                 needs_operator = bool(about.typed_search_attributes.get(NEEDS_OPERATOR))
-                return Run(is_running=True, needs_operator=needs_operator, result=None)
+                return Run(
+                    is_running=True,
+                    needs_operator=needs_operator,
+                    result=None,
+                    events=about.history_length,
+                )
             return Run(is_running=False, needs_operator=False, result=await handle.result())
     except RunIsGone:
         return None

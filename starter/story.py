@@ -87,10 +87,14 @@ def _differences(detail: Mapping[str, Any]) -> str:
     return f"{count} settings differ from before" if count else "everything as it was"
 
 
-def _audited(entry: AuditEntry) -> Event:
+def told(entry: AuditEntry) -> str:
+    """What the audit's line says, in words."""
     tell = TEXTS.get(entry.what)
-    text = tell(entry.detail) if tell else entry.what.replace("_", " ").capitalize()
-    return Event(entry.at, entry.what, text)
+    return tell(entry.detail) if tell else entry.what.replace("_", " ").capitalize()
+
+
+def _audited(entry: AuditEntry) -> Event:
+    return Event(entry.at, entry.what, told(entry))
 
 
 def _collected(invoice: InvoiceView, attempt: AttemptView) -> Event:

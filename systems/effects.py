@@ -73,6 +73,11 @@ def is_recorded(session: Session, act_id: str, verb: str) -> bool:
     return session.scalar(select(EffectRow.key).where(EffectRow.key == key)) is not None
 
 
+def recorded_keys(session: Session, act_id: str) -> set[str]:
+    """The keys of all that is on record of the act."""
+    return set(session.scalars(select(EffectRow.key).where(EffectRow.act_id == act_id)))
+
+
 @cache
 def _adapter(result_type: Any) -> TypeAdapter[Any]:
     # Building one takes longer than the effect itself.

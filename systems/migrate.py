@@ -42,11 +42,16 @@ def upgrade(engine: Engine) -> None:
 
 
 def is_current(engine: Engine) -> bool:
-    """Whether the database has the newest version, no more and no less."""
+    """Whether the database has every version that this code knows of.
+
+    It may have later ones: each works with the code of the release before, which goes on beside the
+    new one until the last process is replaced.
+    """
     with engine.begin() as connection:
         current = MigrationContext.configure(connection).get_current_heads()
-        newest = ScriptDirectory.from_config(_config(connection)).get_heads()
-        return set(current) == set(newest)
+        scripts = ScriptDirectory.from_config(_config(connection))
+        known = {version.revision for version in scripts.walk_revisions()}
+        return bool(current) and set(current) & known <= set(scripts.get_heads())
 
 
 def check(engine: Engine) -> None:

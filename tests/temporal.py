@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from domain.names import SEARCH_ATTRIBUTE_TYPES
+from starter.local.server import SQLITE_PRAGMAS
 
 PDEATHSIG = 1
 BINARY = Path(sys.executable).with_name("temporal")
@@ -53,19 +54,25 @@ def temporal_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tempor
 
 
 @contextmanager
-def running_server(log: Path) -> Iterator[TemporalServer]:
-    """Start a server on a free loopback port, writing to `log`, and stop it at the end."""
+def running_server(
+    log: Path, *settings: str, database: Path | None = None
+) -> Iterator[TemporalServer]:
+    """Start a server on a free loopback port, writing to `log`, and stop it at the end.
+
+    `settings` are added to its dynamic configuration. Without a `database` it keeps all in memory.
+    """
     port = free_port()
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [BINARY, *_arguments(port)],
+            [BINARY, *_arguments(port, settings, database)],
             stdout=output,
             stderr=subprocess.STDOUT,
             preexec_fn=_die_with_parent,
         )
     try:
-        _wait_until_open(port, process, log)
-        yield TemporalServer(f"127.0.0.1:{port}", process)
+        server = TemporalServer(f"127.0.0.1:{port}", process)
+        _wait_until_healthy(server, port, log)
+        yield server
     finally:
         process.kill()
         process.wait()
@@ -79,12 +86,16 @@ def free_port() -> int:
     return port
 
 
-def _arguments(port: int) -> list[str]:
+def _arguments(port: int, settings: tuple[str, ...], database: Path | None) -> list[str]:
     arguments = ["server", "start-dev", "--ip", "127.0.0.1", "--port", str(port), "--headless"]
-    for setting in DYNAMIC_CONFIG:
+    for setting in (*DYNAMIC_CONFIG, *settings):
         arguments += ["--dynamic-config-value", setting]
     for name, kind in SEARCH_ATTRIBUTE_TYPES.items():
         arguments += ["--search-attribute", f"{name}={kind}"]
+    if database is not None:
+        arguments += ["--db-filename", str(database)]
+        for pragma in SQLITE_PRAGMAS:
+            arguments += ["--sqlite-pragma", pragma]
     return arguments
 
 
@@ -92,11 +103,16 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(PDEATHSIG, signal.SIGKILL)
 
 
-def _wait_until_open(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_healthy(server: TemporalServer, port: int, log: Path) -> None:
     deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+    while time.monotonic() < deadline and server.process.poll() is None:
+        # On a busy machine the port is open a while before anybody is served.
+        if _is_open(port) and server.command("operator", "cluster", "health").returncode == 0:
+            return
         time.sleep(0.05)
     raise RuntimeError(f"the Temporal server did not start:\n{log.read_text()[-2000:]}")
+
+
+def _is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

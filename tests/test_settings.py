@@ -37,6 +37,9 @@ def test_variables_override_the_defaults(monkeypatch: pytest.MonkeyPatch) -> Non
         ("ACCOUNT_PAUSE_FEE_MINOR", "0"),
         ("ACCOUNT_PAUSE_WORKER_SLOTS", "0"),
         ("ACCOUNT_PAUSE_LADDER_END", "shrug"),
+        ("ACCOUNT_PAUSE_BUILD_ID", "release of today"),
+        ("ACCOUNT_PAUSE_PRODUCTION", "perhaps"),
+        ("ACCOUNT_PAUSE_TRUSTED_PROXIES", "*"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_told_by_its_name(

@@ -76,7 +76,7 @@ class AccountClose:
 
     @workflow.signal(
         name=names.RETRY,
-        description="Go on with every step that waits for an operator. No payload.",
+        description="The cause is mended: stuck steps go on. No data.",
     )
     def retry(self, *_: Any) -> None:
         """The cause is mended."""

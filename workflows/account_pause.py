@@ -232,8 +232,8 @@ class AccountPause:
 
     @workflow.signal(
         name=names.RESUME,
-        description="Resume the account now. No payload, {} or"
-        ' {"requested_by", "requested_at", "pause_id"}; repeats are ignored.',
+        description="Resume the account now. No data: as an operator; or in an administrator's"
+        ' name: {"requested_by": "USR..."}',
     )
     def resume(self, request: Any = None, *_: Any) -> None:
         """Ask for the resume; whoever is named must be an administrator, nobody is an operator."""
@@ -246,14 +246,14 @@ class AccountPause:
 
     @workflow.signal(
         name=names.PAYMENT_METHOD_UPDATED,
-        description="A new card is on file: every unpaid date is tried on it at once. No payload.",
+        description="A new card is on file: try unpaid fees on it. No data.",
     )
     def payment_method_updated(self, *_: Any) -> None:
         """Try the new card."""
         if self._agenda is not None and not self._is_ending:
             self._agenda.note_new_card()
 
-    @workflow.signal(name=names.PAYMENT_NEWS, description="Look unknown charges up. No payload.")
+    @workflow.signal(name=names.PAYMENT_NEWS, description="Look unclear charges up now. No data.")
     def payment_news(self, *_: Any) -> None:
         """The gateway has told that something became of a payment."""
         if self._agenda is not None:
@@ -261,7 +261,7 @@ class AccountPause:
 
     @workflow.signal(
         name=names.RETRY,
-        description="Go on with every step that waits for an operator. No payload.",
+        description="The cause is mended: stuck steps go on. No data.",
     )
     def retry(self, *_: Any) -> None:
         """The cause is mended."""
@@ -269,7 +269,7 @@ class AccountPause:
 
     @workflow.update(
         name=names.PAUSE,
-        description='Wait until the pause is in effect or refused: {} or {"pause_id"}.',
+        description="For programs: wait until the pause is in effect or refused. {}",
     )
     async def pause(self, request: PauseRequest) -> dict[str, Any]:
         """Answer once the pause is in effect or refused: a `Status`, less what it need not say."""
@@ -290,7 +290,8 @@ class AccountPause:
 
     @workflow.update(
         name=names.CHANGE_RESUME_DATE,
-        description='Move the planned resume: {"requested_by", "resume_on": "YYYY-MM-DD" or null}.',
+        description="Move the planned resume; null for the date goes back to the latest one."
+        ' {"requested_by": "USR...", "resume_on": "YYYY-MM-DD"}',
     )
     async def change_resume_date(self, request: ChangeResumeDateRequest) -> Status:
         """Plan towards another resume date; null goes back to the latest one."""
@@ -322,8 +323,8 @@ class AccountPause:
 
     @workflow.update(
         name=names.CLOSE,
-        description="Close the account and release its numbers for good:"
-        ' {"requested_by", "confirm": "CLOSE"}.',
+        description="Close the account and release its numbers for good. There is no way back."
+        ' {"requested_by": "USR...", "confirm": "CLOSE"}',
     )
     async def close(self, request: CloseRequest) -> Status:
         """Close the account; answers when it is closed."""

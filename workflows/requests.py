@@ -10,6 +10,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
+    from domain import names
     from domain.errors import Code, Rejected
     from domain.ids import Prefix, checked_id, make_id
     from domain.messages import (
@@ -28,10 +29,13 @@ with workflow.unsafe.imports_passed_through():
 def parse_pause_input(request: Any, uuid: UUID) -> PauseInput | ApplicationError:
     """The input of `AccountPause` with its `pause_id` filled in from `uuid` where it is missing.
 
-    Not an input at all: the failure, `validation_failed`, with which the run ends at once.
+    Not an input at all, or a known pause under another id than its own: the failure,
+    `validation_failed`, with which the run ends at once.
     """
     try:
         parsed = PauseInput.model_validate(request)
+        if parsed.pause_id is not None:
+            _check_runs_under(names.pause_workflow_id(parsed.account_id))
         pause_id = checked_id(Prefix.PAUSE, parsed.pause_id or make_id(Prefix.PAUSE, uuid))
     except (ValidationError, Rejected) as error:
         return _unusable("AccountPause", error)
@@ -42,6 +46,8 @@ def parse_close_input(request: Any, uuid: UUID) -> CloseInput | ApplicationError
     """The input of `AccountClose`, as `parse_pause_input` does it."""
     try:
         parsed = CloseInput.model_validate(request)
+        if parsed.close_id is not None:
+            _check_runs_under(names.close_workflow_id(parsed.account_id))
         close_id = checked_id(Prefix.CLOSE, parsed.close_id or make_id(Prefix.CLOSE, uuid))
     except (ValidationError, Rejected) as error:
         return _unusable("AccountClose", error)
@@ -117,6 +123,18 @@ def update_failure(error: ActivityError) -> ApplicationError:
     return ApplicationError(
         f"{message_of(error)}.", figures_of(error), type=code, non_retryable=True
     )
+
+
+def _check_runs_under(workflow_id: str) -> None:
+    """An act has one run: a second one, made by copying the first, would do everything beside it.
+
+    Temporal allows one run per id, so the act's id goes with that id only (S1).
+    """
+    if workflow.info().workflow_id != workflow_id:
+        raise Rejected(
+            Code.VALIDATION_FAILED,
+            f"The pause or close with this id runs as {workflow_id} and under no other id.",
+        )
 
 
 def _unusable(workflow_type: str, error: ValidationError | Rejected) -> ApplicationError:

@@ -1,4 +1,4 @@
-"""What a run shows: its status, its search attributes and the operator's page in the Web UI."""
+"""What a run shows: its status, its search attributes and the labels of its timers."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,12 +14,11 @@ from temporalio.common import (
 
 with workflow.unsafe.imports_passed_through():
     from domain.agenda import Agenda, Charge, Collect, Due, End, Remind, StopRouting
-    from domain.declines import explained
     from domain.messages import ChargeStatus, NextEvent, Status
-    from domain.money import display
     from domain.names import SearchAttribute
-    from domain.states import ChargeState, PauseState
+    from domain.states import ChargeState
     from domain.terms import Terms
+    from workflows.page import page
 
 
 ACCOUNT_ID = SearchAttributeKey.for_keyword(SearchAttribute.ACCOUNT_ID)
@@ -56,7 +55,7 @@ class Publisher:
 
     def publish(self, status: Status, notes: Sequence[str] = ()) -> None:
         """Show `status`, and what was ignored lately."""
-        workflow.set_current_details(details(status, notes))
+        workflow.set_current_details(page(status, notes, workflow.info().namespace))
         changed = [
             pair
             for pair in search_attributes(status)
@@ -99,35 +98,6 @@ def _charge_statuses(agenda: Agenda, terms: Terms) -> list[ChargeStatus]:
     ]
 
 
-def details(status: Status, notes: Sequence[str] = ()) -> str:
-    """The operator's page, in Markdown: what is on, what is next, what was charged."""
-    lines = [
-        "| | |",
-        "|---|---|",
-        f"| State | **{status.state}** |",
-        f"| Numbers kept | {status.retained_numbers} |",
-    ]
-    if status.paused_at:
-        lines.append(f"| Paused | {_minute(status.paused_at)} |")
-    if status.resume_at:
-        lines.append(f"| Planned resume | {_minute(status.resume_at)} |")
-    if status.ended_at:
-        lines.append(f"| Ended | {_minute(status.ended_at)} |")
-    if status.next_event:
-        lines.append(f"| Next | {status.next_event.kind} at {_minute(status.next_event.at)} |")
-    if status.past_due:
-        lines.append("| Past due | yes, see the charges |")
-    lines.append(f"| Operator | {_operator_line(status)} |")
-    if status.charges:
-        lines += ["", "| Billing date | Fee | Charge |", "|---|---|---|"]
-        lines += [
-            f"| {charge.billing_on} | {display(charge.amount_minor, charge.currency)}"
-            f" | {_charge_words(charge)} |"
-            for charge in status.charges
-        ]
-    return "\n".join([*lines, "", *(f"- {note}" for note in notes)])
-
-
 def wake_summary(agenda: Agenda) -> str:
     """The label of the timer that waits for the next event."""
     upcoming = agenda.upcoming()
@@ -161,26 +131,6 @@ def _collect_kind(charge: Charge) -> str:
     if charge.state is ChargeState.UNKNOWN:
         return "look_up"
     return "fee" if charge.rung == 0 else "collect_again"
-
-
-def _charge_words(charge: ChargeStatus) -> str:
-    if charge.decline_code is None:
-        return charge.state
-    return f"{charge.state}: {explained(charge.decline_code).operator}"
-
-
-def _operator_line(status: Status) -> str:
-    if status.needs_operator:
-        return f"**{status.needs_operator}**"
-    if status.refusal:
-        return f"nothing; refused: {status.refusal.message}"
-    if status.state is PauseState.PAUSED:
-        return "nothing; may send `resume`"
-    return "nothing"
-
-
-def _minute(at: datetime) -> str:
-    return at.strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _update(pair: Pair) -> SearchAttributeUpdate:  # type: ignore[type-arg]

@@ -1,6 +1,22 @@
 """The command line, `account-pause`: each module adds its commands to the app."""
 
-from starter.cli import accounts, call, cards, identity, local, money, pauses, reconciling, web
+from starter.cli import (
+    accounts,
+    call,
+    cards,
+    explaining,
+    identity,
+    listing,
+    local,
+    money,
+    namespace,
+    pauses,
+    reconciling,
+    replaying,
+    status,
+    sweeping,
+    web,
+)
 from starter.cli.app import app, main
 
 __all__ = [
@@ -8,11 +24,17 @@ __all__ = [
     "app",
     "call",
     "cards",
+    "explaining",
     "identity",
+    "listing",
     "local",
     "main",
     "money",
+    "namespace",
     "pauses",
     "reconciling",
+    "replaying",
+    "status",
+    "sweeping",
     "web",
 ]

@@ -30,10 +30,12 @@ EPILOG = (
 # In this order they are listed: first what a newcomer needs.
 ORDER = (
     *("up", "demo", "fast-forward"),
-    *("preview", "pause", "resume", "change-date", "close", "status", "list"),
-    *("card", "disable", "call", "statement", "refund", "retry", "web", "migrate", "seed"),
+    *("preview", "pause", "resume", "change-date", "close", "status", "list", "explain"),
+    *("card", "disable", "call", "statement", "refund", "retry", "replay"),
+    *("web", "namespace", "migrate", "seed"),
     *("user", "api-key"),
     *("reconcile", "differences", "acknowledge"),
+    *("sweep", "rebuild", "redo"),
 )
 
 
@@ -71,6 +73,12 @@ AsUser = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document, for programs.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+
+
+def examples(*commands: str) -> str:
+    """What stands below a command's help: how it is used."""
+    # Paragraphs, since the help puts the lines of one behind each other.
+    return "\n\n".join(["Examples:", *(f"[cyan]account-pause {each}[/]" for each in commands)])
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:

@@ -18,6 +18,7 @@ from starter.cli.output import Output
 from starter.client import PauseClient
 from starter.connect import LOCAL_ADDRESS, configured_address, connect
 from starter.local.marker import running_stack
+from starter.telemetry import OFF, Telemetry
 from systems.accounts.views import AccountView
 from systems.migrate import is_current
 from systems.wiring import Systems, open_systems
@@ -85,7 +86,11 @@ class Context:
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, *, needs_temporal: bool = True, connections: int = CONNECTIONS
+    settings: Settings,
+    *,
+    needs_temporal: bool = True,
+    connections: int = CONNECTIONS,
+    telemetry: Telemetry = OFF,
 ) -> AsyncIterator[Context]:
     """The systems on at most `connections` to the database and, where it is needed, Temporal.
 
@@ -95,14 +100,16 @@ async def opened(
     systems = _opened_systems(settings, connections)
     try:
         _check_migrated(systems)
-        client = await connected(settings, lazy=not needs_temporal)
+        client = await connected(settings, lazy=not needs_temporal, telemetry=telemetry)
         pauses = PauseClient(client, systems.accounts)
         yield Context(settings, systems, client, Backend(systems, pauses, settings.offer))
     finally:
         systems.close()
 
 
-async def connected(settings: Settings, *, lazy: bool = False) -> Client:
+async def connected(
+    settings: Settings, *, lazy: bool = False, telemetry: Telemetry = OFF
+) -> Client:
     """A client of the service that the environment names, else of the local stack.
 
     Raises:
@@ -111,7 +118,7 @@ async def connected(settings: Settings, *, lazy: bool = False) -> Client:
     address = temporal_address(settings)
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            return await connect(address, lazy=lazy)
+            return await connect(address, lazy=lazy, telemetry=telemetry)
     except (RuntimeError, TimeoutError):
         raise Transient(
             f"No Temporal service answers at {address}. Start the local stack with"

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from domain.errors import Figure
@@ -91,6 +92,20 @@ class Output:
             return
         with self._err.status(what) as status:
             yield lambda count: status.update(f"{what}: {count:,}")
+
+    @contextmanager
+    def counted(self, what: str, total: int) -> Iterator[Callable[[], None]]:
+        """A bar that the function moves on by one of `total`: on a terminal only."""
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self._err,
+            disable=not self._err.is_terminal or self.as_json,
+        ) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda: bar.advance(task)
 
 
 def _nobody_looks(_: int) -> None:

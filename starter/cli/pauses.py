@@ -1,18 +1,25 @@
-"""The commands of a pause: preview, pause, resume, change-date, close, status, list, retry."""
+"""The commands that change a pause: preview, pause, resume, change-date, close, retry."""
 
 from datetime import date
 from typing import Annotated
 
 import typer
 
-from domain.errors import Transient
 from domain.policy import CLOSE_CONFIRMATION
-from domain.states import PauseState
 from settings import Settings
-from starter.cli.app import AccountName, AsJson, AsUser, Yes, app, confirmed, run
+from starter.cli.app import (
+    AccountName,
+    AsJson,
+    AsUser,
+    Yes,
+    app,
+    confirmed,
+    examples,
+    run,
+)
 from starter.cli.context import Context, opened
 from starter.cli.output import Output
-from starter.cli.views import list_view, preview_view, status_view
+from starter.cli.views import preview_view, status_view
 from systems.accounts.views import AccountView
 
 PANEL = "Pauses"
@@ -38,7 +45,10 @@ PauseId = Annotated[
 ]
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(
+    rich_help_panel=PANEL,
+    epilog=examples("preview Brightside", "preview Brightside --resume-on 2027-02-01"),
+)
 def preview(account: AccountName, resume_on: ResumeOn = None, as_json: AsJson = False) -> None:
     """Show what a pause would do: what stops when, every fee, the reminders, the resume.
 
@@ -55,7 +65,14 @@ def preview(account: AccountName, resume_on: ResumeOn = None, as_json: AsJson = 
     run(work())
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(
+    rich_help_panel=PANEL,
+    epilog=examples(
+        "pause Brightside",
+        "pause Brightside --resume-on 2027-02-01 --reason winter",
+        "pause Brightside --yes --json",
+    ),
+)
 def pause(
     account: AccountName,
     resume_on: ResumeOn = None,
@@ -94,7 +111,9 @@ def pause(
     run(work())
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(
+    rich_help_panel=PANEL, epilog=examples("resume Brightside", "resume Brightside --json")
+)
 def resume(
     account: AccountName, pause_id: PauseId = None, as_user: AsUser = None, as_json: AsJson = False
 ) -> None:
@@ -114,7 +133,11 @@ def resume(
     run(work())
 
 
-@app.command("change-date", rich_help_panel=PANEL)
+@app.command(
+    "change-date",
+    rich_help_panel=PANEL,
+    epilog=examples("change-date Brightside 2027-02-01", "change-date Brightside latest"),
+)
 def change_date(
     account: AccountName,
     resume_on: Annotated[
@@ -141,7 +164,9 @@ def change_date(
     run(work())
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(
+    rich_help_panel=PANEL, epilog=examples("close Atelier", "close Atelier --confirm CLOSE --json")
+)
 def close(
     account: AccountName,
     confirm: Annotated[
@@ -170,74 +195,39 @@ def close(
     run(work())
 
 
-@app.command(rich_help_panel=PANEL)
-def status(account: AccountName, as_json: AsJson = False) -> None:
-    """Show where an account's pause stands: state, charges, what comes next, who has to act."""
-    output = Output(as_json=as_json)
-
-    async def work() -> None:
-        async with opened(Settings.load()) as context:
-            found = context.account(account)
-            try:
-                with output.progress("Asking the worker"):
-                    status = await context.backend.status(found.account_id)
-            except Transient as error:
-                output.note(f"From the database only: {error}.")
-                status = context.backend.record(found.account_id)
-            output.result(status, status_view(status, found.name, found.time_zone))
-
-    run(work())
-
-
-@app.command("list", rich_help_panel=PANEL)
-def list_pauses(
-    state: Annotated[
-        list[PauseState] | None,
-        typer.Option(help="Only these states, may be repeated; open ones if left out."),
-    ] = None,
-    needs_operator: Annotated[
-        bool, typer.Option("--needs-operator", help="Only those that wait for an operator.")
-    ] = False,
-    past_due: Annotated[
-        bool, typer.Option("--past-due", help="Only those with a declined fee.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """List pauses and closes, the latest first."""
-    output = Output(as_json=as_json)
-
-    async def work() -> None:
-        async with opened(Settings.load()) as context:
-            listed = await context.backend.list_pauses(
-                state or None,
-                needs_operator=needs_operator,
-                past_due=past_due,
-            )
-            accounts = context.systems.accounts.accounts()
-            zones = {each.account_id: each.time_zone for each in accounts}
-            output.result({"pauses": listed}, list_view(listed, zones))
-
-    run(work())
-
-
-@app.command(rich_help_panel="Operators")
+@app.command(rich_help_panel="Operators", epilog=examples("retry Brightside"))
 def retry(account: AccountName, as_json: AsJson = False) -> None:
-    """Let steps that wait for an operator go on, once the cause is mended.
+    """Let steps and invoices that wait for an operator go on, once the cause is mended.
 
-    `status` says which steps wait, and why.
+    `status` says which steps wait, and why. Invoices that were held, since the
+    gateway's record contradicts their order, are counted and collected again.
     """
     output = Output(as_json=as_json)
 
     async def work() -> None:
         async with opened(Settings.load()) as context:
             found = context.account(account)
-            await context.backend.retry(found.account_id)
+            released = await context.backend.retry(found.account_id)
             output.result(
-                {"account_id": found.account_id, "retried": True},
+                {
+                    "account_id": found.account_id,
+                    "retried": True,
+                    "released_invoices": released,
+                },
                 f"What waited for an operator goes on; see `account-pause status {account}`.",
+                _released(released),
             )
 
     run(work())
+
+
+def _released(invoices: int) -> str:
+    if not invoices:
+        return "No invoice was held."
+    which = (
+        "1 invoice was held and is" if invoices == 1 else f"{invoices} invoices were held and are"
+    )
+    return f"{which} collected again; see `account-pause statement`."
 
 
 def _show_before(

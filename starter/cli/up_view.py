@@ -4,11 +4,11 @@ import shutil
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import quote
 
 from sqlalchemy.engine import make_url
 
 from domain import names
+from domain.queries import SAVED_QUERIES, path_of
 from domain.states import AccountStatus, Role
 from settings import Settings
 from starter.cli.output import Output
@@ -22,17 +22,12 @@ from systems.sample import PASSWORD
 from systems.sample.parts import email_of
 from systems.wiring import Systems, open_systems
 
-RUNNING = "ExecutionStatus='Running'"
-QUERIES = {
-    "Open pauses": f"WorkflowType='{names.ACCOUNT_PAUSE}' AND {RUNNING}",
-    "Past due": f"{names.SearchAttribute.PAST_DUE}=true AND {RUNNING}",
-    "Need an operator": f"{names.SearchAttribute.NEEDS_OPERATOR}=true AND {RUNNING}",
-    "Closed": f"{names.SearchAttribute.PAUSE_STATE}='closed'",
-}
-
-
 # The administrator of the account that the other lines are about.
 SAMPLE_EMAIL = email_of("brightside-dental", Role.ADMIN)
+# Who sees the same without buttons, with the same password.
+OTHER_EMAILS = " or ".join(
+    email_of("brightside-dental", role) for role in (Role.MANAGER, Role.REPORTING)
+)
 
 
 class UpScreen:
@@ -76,13 +71,16 @@ class UpScreen:
         places: list[tuple[str, str | None]] = [
             ("Web", stack.web_url),
             ("  log in as", f"{SAMPLE_EMAIL}, {PASSWORD}" if self._settings.is_local else None),
+            ("  or as", OTHER_EMAILS if self._settings.is_local else None),
             ("  sample web site", self._sample_site(stack)),
             ("Temporal", stack.address),
             ("Web UI", stack.ui_url),
         ]
         if stack.ui_url is not None:
-            base = f"{stack.ui_url}/namespaces/{self._namespace}/workflows?query="
-            places += [(f"  {name}", base + quote(query)) for name, query in QUERIES.items()]
+            places += [
+                (f"  {saved.name}", f"{stack.ui_url}/{path_of(saved.query, self._namespace)}")
+                for saved in SAVED_QUERIES
+            ]
         return [*places, ("Mails", mails), ("Logs", str(logs))]
 
     def _sample_site(self, stack: LocalStack) -> str | None:

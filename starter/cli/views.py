@@ -9,14 +9,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from domain.calendar import local_date
 from domain.declines import explained
 from domain.messages import ChargeStatus, Status
 from domain.money import display
 from domain.states import ChargeState, PauseState
-from starter.listing import ListedPause
 from starter.preview import Preview
 from starter.story import Event
+from workflows.page import NEXT_EVENTS
 
 STYLES: dict[str, str] = {
     PauseState.PAUSING: "yellow",
@@ -32,16 +31,6 @@ STYLES: dict[str, str] = {
     ChargeState.SCHEDULED: "dim",
     ChargeState.NOT_OWED: "dim",
     "active": "bold green",
-}
-
-NEXT_EVENTS = {
-    "fee": "the fee is charged",
-    "collect_again": "the fee is tried again",
-    "look_up": "an unclear charge is looked up",
-    "stop_routing": "calls hear the intercept",
-    "remind": "a reminder is sent",
-    "resume": "the account resumes by itself",
-    "close": "the account is closed, the fee is still unpaid",
 }
 
 STOPS = {
@@ -172,26 +161,6 @@ def preview_view(preview: Preview, name: str) -> RenderableType:
     return Group(facts(name, rows), afterwards)
 
 
-def list_view(pauses: Sequence[ListedPause], zones: dict[str, str]) -> RenderableType:
-    """Pauses and closes, one a line."""
-    if not pauses:
-        return Text("No pause or close to show.", style="dim")
-    table = grid("", "Account", "State", "Since", "Resumes", "Numbers", "Attention")
-    for each in pauses:
-        zone = zones[each.account_id]
-        since = each.ended_at or each.paused_at or each.began_at
-        is_ahead = each.resume_at is not None and each.ended_at is None
-        table.add_row(
-            each.account_name,
-            state(each.state),
-            day(local_date(since, zone)),
-            day(local_date(each.resume_at, zone)) if is_ahead and each.resume_at else "",
-            str(each.retained_numbers),
-            Text(", ".join(_wanted(each)), style="bold red"),
-        )
-    return table
-
-
 def event_line(event: Event, zone: str) -> Text:
     """One line of a story."""
     style = {"paused": "bold yellow", "resumed": "bold green", "closed": "bold red"}
@@ -209,11 +178,6 @@ def _charge_state(charge: ChargeStatus) -> Text:
     if charge.decline_code is None:
         return text
     return text.append(f": {explained(charge.decline_code).operator}")
-
-
-def _wanted(pause: ListedPause) -> list[str]:
-    flags = {"operator": pause.needs_operator, "past due": pause.past_due}
-    return [word for word, is_so in flags.items() if is_so]
 
 
 def _resumes(status: Status, zone: str) -> str | None:

@@ -11,6 +11,8 @@ from starter.cli.app import AsJson, app, run
 from starter.cli.context import opened
 from starter.cli.output import Output
 from starter.local.processes import LOOPBACK
+from starter.production import check_production
+from starter.telemetry import switched_on
 
 PANEL = "Set-up"
 PORT = 8000
@@ -35,11 +37,14 @@ def web(
     from starter.web.app import build_app
     from starter.web.server import listening, serve, url_of
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     settings, output = Settings.load(), Output(as_json=as_json)
+    telemetry = switched_on(settings, "account-pause-web")
+    check_production(settings, logging.getLogger("account_pause.web"))
 
     async def work() -> None:
-        async with opened(settings, needs_temporal=False, connections=CONNECTIONS) as context:
+        async with opened(
+            settings, needs_temporal=False, connections=CONNECTIONS, telemetry=telemetry
+        ) as context:
             with listening(host, port) as listener:
                 output.result({"url": url_of(listener)})
                 output.note(f"Listening at {url_of(listener)}; Ctrl-C stops it.")
@@ -50,7 +55,8 @@ def web(
                     context.systems,
                     context.backend,
                     with_sample_site=settings.is_local,
+                    telemetry=telemetry,
                 )
-                await serve(product, listener)
+                await serve(product, listener, settings.trusted_proxies)
 
     run(work())

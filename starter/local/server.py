@@ -27,8 +27,9 @@ DYNAMIC_CONFIG = (
     "frontend.WorkflowTimeSkippingEnabled=true",
     # By default each skipped timer costs a second.
     'history.timerProcessorMaxTimeShift="10ms"',
-    # The server also opens an unguarded HTTP API on a random port; this makes it answer 403.
-    'frontend.httpAllowedHosts=["x.invalid"]',
+    # The server also opens an HTTP API without a log-in on a random port. It answers hosts of this
+    # list only, and no request can name this one: a slash ends a host's name.
+    'frontend.httpAllowedHosts=["/"]',
 )
 # An acknowledged signal survives a kill, at three times the speed of SQLite's default.
 SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=2")
@@ -141,18 +142,8 @@ async def has_worker(client: Client) -> bool:
     return bool(described.pollers)
 
 
-async def _connected(address: str) -> Client:
-    client = await connect(address)
-    # The server answers before its namespace is there.
-    await client.operator_service.list_search_attributes(
-        ListSearchAttributesRequest(namespace=client.namespace)
-    )
-    if not await _has_namespace(client):
-        raise RuntimeError("the namespace is not there yet")
-    return client
-
-
-async def _has_namespace(client: Client) -> bool:
+async def has_namespace(client: Client) -> bool:
+    """Whether the client's namespace can be used; one that was just made cannot for a moment."""
     try:
         await has_worker(client)
     except RPCError as error:
@@ -160,6 +151,17 @@ async def _has_namespace(client: Client) -> bool:
             return False
         raise
     return True
+
+
+async def _connected(address: str) -> Client:
+    client = await connect(address)
+    # The server answers before its namespace is there.
+    await client.operator_service.list_search_attributes(
+        ListSearchAttributesRequest(namespace=client.namespace)
+    )
+    if not await has_namespace(client):
+        raise RuntimeError("the namespace is not there yet")
+    return client
 
 
 def _indexed_value_type(kind: str) -> "IndexedValueType.ValueType":

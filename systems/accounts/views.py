@@ -10,6 +10,7 @@ from sqlalchemy import select
 from domain.errors import Code, Rejected
 from domain.ports import Act
 from domain.states import AccountStatus, ActKind, PauseState, Role
+from domain.sweeping import OpenAct
 from systems.accounts.act_rows import last_act_row, to_act
 from systems.db import Database
 from systems.tables import AccountRow, ActRow, AuditRow, UserRow
@@ -48,6 +49,7 @@ class AuditEntry:
     act_id: str | None
     detail: Mapping[str, Any]
     reason: str | None
+    entry_id: int
 
 
 class AccountViews:
@@ -101,6 +103,13 @@ class AccountViews:
             query = query.where(ActRow.ended_at.is_(None))
         with self._db.transaction() as session:
             return [to_act(row) for row in session.scalars(query)]
+
+    def open_acts(self) -> list[OpenAct]:
+        """The acts that have not ended, in short: without reading anybody's terms and timeline."""
+        query = select(ActRow.id, ActRow.account_id, ActRow.kind, ActRow.began_at)
+        is_open = query.where(ActRow.ended_at.is_(None)).order_by(ActRow.began_at, ActRow.id)
+        with self._db.transaction() as session:
+            return [OpenAct(*row) for row in session.execute(is_open)]
 
     def audit(self, account_id: str) -> list[AuditEntry]:
         """What has happened to the account, in the order in which it was written down."""
@@ -158,4 +167,5 @@ def _entry(row: AuditRow) -> AuditEntry:
         act_id=row.act_id,
         detail=row.detail,
         reason=row.reason,
+        entry_id=row.id,
     )

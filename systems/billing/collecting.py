@@ -16,7 +16,7 @@ done with it until an operator has looked.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -42,12 +42,17 @@ NO_CARD = "no_card"
 # And why one on a card that the gateway no longer has: somebody removed it there.
 CARD_REMOVED = "card_removed"
 
+# What is new to our record need not be new to the gateway: the record may be an older copy that was
+# restored. As long as no attempt at the date can be older than this, the gateway's memory of our
+# key answers for that, which lasts a day; from then on the payment is looked for first.
+KEY_IS_REMEMBERED = timedelta(hours=12)
+
 
 @dataclass(frozen=True)
 class Pending:
     """An attempt that waits for the gateway. `payment_id` is set once it may have been charged.
 
-    `is_fresh`: nobody has asked the gateway about it yet.
+    `is_fresh`: nobody has asked the gateway about it yet, or so lately that it would repeat itself.
     """
 
     key: str
@@ -178,7 +183,7 @@ def begin_attempt(
     if row.card_token is None:
         settle_declined(session, invoice, row, NO_CARD, at)
         return recorded_answer(invoice, row)
-    return _pending(invoice, row, is_fresh=True)
+    return _pending(invoice, row, is_fresh=at - invoice.due_at < KEY_IS_REMEMBERED)
 
 
 def _attempts(session: Session, invoice: InvoiceRow) -> list[AttemptRow]:

@@ -63,6 +63,7 @@ class LedgerEntry:
     invoice_id: str | None
     payment_id: str | None
     refund_id: str | None
+    entry_id: int
 
 
 def book_invoice(session: Session, invoice: InvoiceRow, owed_minor: int) -> None:
@@ -151,6 +152,7 @@ def entry_of(row: LedgerRow) -> LedgerEntry:
         row.invoice_id,
         row.payment_id,
         row.refund_id,
+        row.id,
     )
 
 

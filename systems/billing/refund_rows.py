@@ -20,6 +20,8 @@ from systems import audit
 from systems.accounts.act_rows import last_act_row
 from systems.billing.charged import Charged, charge_by
 from systems.billing.ledger import book_refund, book_reversal
+from systems.billing.refund_notices import tell
+from systems.notices import NoticeKind
 from systems.tables import AccountRow, InvoiceRow, RefundRow, RefundRowState
 
 # Who made a refund that nobody asked for here.
@@ -175,6 +177,7 @@ def _settle_reserved(
         case Refund(state=RefundState.SUCCEEDED):
             _answer(row, RefundRowState.SUCCEEDED, said.refund_id, at)
             book_refund(session, row, at)
+            tell(session, row, NoticeKind.REFUNDED, at)
             _audit(session, row, "refunded", at)
         case Refund(state=RefundState.FAILED):
             _answer(row, RefundRowState.FAILED, said.refund_id, at)
@@ -190,6 +193,7 @@ def take_back(session: Session, row: RefundRow, at: datetime) -> None:
         return
     if row.state is RefundRowState.SUCCEEDED:
         book_reversal(session, row, at)
+        tell(session, row, NoticeKind.REFUND_RETURNED, at)
     _answer(row, RefundRowState.FAILED, row.refund_id, at)
     _audit(session, row, "refund_reversed", at)
 

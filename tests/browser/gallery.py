@@ -8,17 +8,20 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page
 
+from domain.errors import Transient
 from domain.messages import CollectFee
 from domain.states import Role
 from starter.web.site import paths
 from systems.identity.sessions import begin
+from systems.numbers import Activity
+from systems.numbers.reports import Report
 from systems.sample import SampleAccount, seed
 from systems.sample.parts import user_id
 from systems.tables import UserRow
@@ -28,6 +31,10 @@ from tests.browser.product import DESKTOP
 from tests.starter.web.site.accounts import begun, closed, paused, put_on_file
 from tests.starter.web.site.visit import SESSION, Front, backend_without_temporal, front_of
 
+FOLDER = Path(__file__).parents[2] / "docs/screenshots"
+# What is set when the pictures of the documents are to be made anew.
+ASKED_FOR_BY = "MAKE_SCREENSHOTS"
+
 NOW = datetime(2026, 11, 16, 15, 0, tzinfo=UTC)
 PAUSED_AT = datetime(2026, 9, 7, 14, 30, tzinfo=UTC)
 
@@ -36,7 +43,10 @@ BRIGHTSIDE, NORTHGATE, BAKERY = "brightside-dental", "northgate-movers", "corner
 
 @dataclass(frozen=True)
 class Picture:
-    """A page and who looks at it. `presses` is a button to press first, with what is filled in."""
+    """A page and who looks at it. `presses` is a button to press first, with what is filled in.
+
+    Pages under `held_back` do not open, so that one that leads there at once can be looked at.
+    """
 
     name: str
     path: str
@@ -45,6 +55,7 @@ class Picture:
     presses: str | None = None
     # These refresh themselves, which a checker of accessibility does not like; they say so.
     refreshes: bool = False
+    held_back: str | None = None
 
 
 @dataclass
@@ -60,7 +71,11 @@ class World:
         """Open the picture's page as its visitor."""
         user = user_id(picture.who, picture.role)
         page.context.add_cookies([{"name": SESSION, "value": self._token(user), "url": self.url}])
-        page.goto(self.url + picture.path.format(act=self.act_id(picture.who)))
+        if picture.held_back is not None:
+            # Told that there is nothing, a browser stays where it is.
+            page.route(picture.held_back, lambda route: route.fulfill(status=204))
+        named = {"act": self.act_id(picture.who), "tracker": self.tracker_id(picture.who)}
+        page.goto(self.url + picture.path.format(**named))
         if picture.presses is not None:
             page.get_by_role("button", name=picture.presses, exact=True).click()
             page.wait_for_load_state()
@@ -69,6 +84,10 @@ class World:
         """The account's pause."""
         act = self.systems.accounts.last_act(self.account(who).account_id)
         return act.act_id if act else "PAU" + 32 * "0"
+
+    def tracker_id(self, who: str) -> str:
+        """The account's first tracker."""
+        return self.systems.numbers.trackers(self.account(who).account_id)[0].tracker_id
 
     def account(self, who: str) -> SampleAccount:
         """The sample account with this key."""
@@ -128,6 +147,12 @@ WORLDS: dict[str, tuple[Callable[[Systems], None], tuple[Picture, ...]]] = {
             Picture("trackers", paths.TRACKERS),
             Picture("trackers-manager", paths.TRACKERS, role=Role.MANAGER),
             Picture("new-tracker", paths.NEW_TRACKER),
+            Picture("disable", f"{paths.DISABLE_TRACKERS}?tracker={{tracker}}"),
+            Picture(
+                "disable-mistake",
+                f"{paths.DISABLE_TRACKERS}?tracker={{tracker}}",
+                presses="Disable for good",
+            ),
             Picture("billing", paths.BILLING),
             Picture("billing-reporting", paths.BILLING, role=Role.REPORTING),
             Picture("cancel", paths.CANCEL),
@@ -140,6 +165,13 @@ WORLDS: dict[str, tuple[Callable[[Systems], None], tuple[Picture, ...]]] = {
             Picture("close-mistake", paths.CLOSE, presses="Close for good"),
             Picture("not-for-managers", paths.PAUSE, role=Role.MANAGER),
             Picture("not-found", "/nowhere"),
+            Picture(
+                "to-the-gateway",
+                paths.BILLING,
+                presses="Enter another card",
+                refreshes=True,
+                held_back="**/sandbox/**",
+            ),
             Picture("nothing", f"{paths.PROGRESS}/{{act}}?asked=pause&again=9", refreshes=True),
         ),
     ),
@@ -164,6 +196,7 @@ WORLDS: dict[str, tuple[Callable[[Systems], None], tuple[Picture, ...]]] = {
             Picture("past-due-resume", paths.RESUME),
         ),
     ),
+    "away": (as_seeded, (Picture("unavailable", paths.REPORTS),)),
     "pausing": (
         while_pausing,
         (Picture("progress", f"{paths.PROGRESS}/{{act}}?asked=pause&again=99", refreshes=True),),
@@ -179,6 +212,14 @@ WORLDS: dict[str, tuple[Callable[[Systems], None], tuple[Picture, ...]]] = {
 }
 
 
+class Away(Activity):
+    """Activity, while the database that has it does not answer."""
+
+    def report(self, *_: object, **__: object) -> Report:
+        """Always too late."""
+        raise Transient("the database did not answer")
+
+
 @contextmanager
 def world(name: str, template: Path, folder: Path) -> Iterator[World]:
     """The world of that name, on a copy of the migrated database `template`."""
@@ -187,6 +228,8 @@ def world(name: str, template: Path, folder: Path) -> Iterator[World]:
     systems = open_systems(f"sqlite:///{database}", f"sqlite:///{folder / f'{name}-gateway.db'}")
     make, _ = WORLDS[name]
     make(systems)
+    if name == "away":
+        systems = replace(systems, activity=Away(systems.db))
     # Playwright's loop counts as running in this thread, so another one makes the client.
     with ThreadPoolExecutor(1) as elsewhere:
         made = backend_without_temporal(systems, clock=lambda: NOW)

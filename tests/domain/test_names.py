@@ -12,6 +12,7 @@ from domain.states import PauseState
 
 def test_the_task_queue_and_the_workflow_types() -> None:
     assert names.TASK_QUEUE == "account-pause"
+    assert names.WORKER_DEPLOYMENT == "account-pause"
     assert names.ACCOUNT_PAUSE == "AccountPause"
     assert names.ACCOUNT_CLOSE == "AccountClose"
     assert names.PAYMENT_RECONCILIATION == "PaymentReconciliation"

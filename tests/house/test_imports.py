@@ -53,10 +53,15 @@ def test_settings_import_the_domain_only() -> None:
     assert ours(imported(ROOT / "settings.py")) <= {"domain"}
 
 
-def test_the_worker_takes_from_the_starter_only_how_temporal_is_reached() -> None:
+def test_the_worker_takes_from_the_starter_what_reaches_temporal_and_what_every_process_has() -> (
+    None
+):
     from_starter = {name for name in imported(ROOT / "worker.py") if name.startswith("starter")}
 
-    assert from_starter == {"starter.connect", "starter.wake"}
+    reaching = {"starter.connect", "starter.wake", "starter.sweeping", "starter.redoing"}
+    shared = {"starter.production", "starter.telemetry"}
+    telling = {"starter.telemetry.gauges", "starter.telemetry.health"}
+    assert from_starter == reaching | shared | telling
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -10,6 +10,8 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from starter.replaying import read_history
+
 DIRECTORY = Path(__file__).with_name("histories")
 FINGERPRINTS = Path(__file__).with_name("fingerprints.json")
 
@@ -25,6 +27,8 @@ Is anything in flight? Then gate the change with `workflow.patched("what-changes
 runs go the old way, keep all these histories and record the new way beside them under new names;
 never record an old one anew. Before the first release nothing is in flight: run `make histories`.
 Either way say it in the changelog's Replay line: safe, the patch's id, or drain first.
+
+docs/releases.md has the table: what may change freely, what needs a patch, when a patch may go.
 """
 
 
@@ -44,9 +48,8 @@ def write(name: str, history: WorkflowHistory) -> None:
 
 
 def read(name: str) -> WorkflowHistory:
-    """The committed history of a scenario."""
-    text = path_of(name).read_text(encoding="utf-8")
-    return WorkflowHistory.from_json(f"account-pause:{name}", text)
+    """The committed history of a scenario, under the id that it ran as: workflows check theirs."""
+    return read_history(path_of(name))
 
 
 def fingerprint(history: WorkflowHistory) -> list[str]:

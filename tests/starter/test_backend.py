@@ -12,6 +12,7 @@ from domain.terms import Offer
 from starter.backend import Backend
 from starter.client import PauseClient
 from starter.connect import connect
+from systems.accounts.act_list import Wanted
 from systems.sample import seed
 from systems.wiring import open_systems
 from tests.workflows.stage import Stage, eventually
@@ -255,8 +256,8 @@ def _account_called(backend: Backend, name: str) -> str:
 
 
 async def _listed(backend: Backend, account_id: str) -> bool:
-    pauses = await backend.list_pauses(past_due=True)
-    return account_id in [each.account_id for each in pauses]
+    listing = await backend.list_pauses(Wanted(past_due=True))
+    return account_id in [each.account_id for each in listing.pauses]
 
 
 async def _is_not_listed(backend: Backend, account_id: str) -> bool:

@@ -8,10 +8,12 @@ from datetime import date
 import pytest
 from sqlalchemy.orm import Session
 
+from domain.payments import Gateway, Order, Payment
 from domain.states import ChargeState
 from systems.billing import SqlBilling
 from systems.db import Database
 from systems.tables import InvoiceState, LineKind
+from tests.fakes.gateway import PassedOn
 from tests.systems.billing_shop import (
     FEB_15,
     JAN_15,
@@ -43,6 +45,18 @@ def lines(shop: SqlShop, account_id: str, billing_on: date) -> list[tuple[LineKi
     [invoice] = [it for it in shop.sql.invoices(account_id) if it.billing_on == billing_on]
     assert invoice.amount_minor == sum(line.amount_minor for line in invoice.lines)
     return [(line.kind, line.amount_minor) for line in invoice.lines]
+
+
+class Noting(PassedOn):
+    """A gateway that notes for whom it was asked, in order."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        super().__init__(gateway)
+        self.accounts: list[str] = []
+
+    def create_payment(self, key: str, order: Order) -> Payment:
+        self.accounts.append(order.account_id)
+        return super().create_payment(key, order)
 
 
 # --- the plan's dates ----------------------------------------------------------------------------
@@ -99,6 +113,18 @@ def test_many_jobs_at_once_take_and_charge_each_date_once(shop: SqlShop) -> None
         paid = [(JAN_15, InvoiceState.PAID), (FEB_15, InvoiceState.PAID)]
         assert paid == states(shop, account_id)
         assert 2 == len(succeeded(shop, account_id))
+
+
+def test_each_job_has_an_order_of_its_own_so_that_workers_share_the_work(shop: SqlShop) -> None:
+    accounts = [add_account(shop) for _ in range(12)]
+    noting = Noting(shop.gateway)
+
+    SqlBilling(shop.database, noting).invoice_plans_due(local("2026-01-15 09:00"), 100)
+
+    # The order in which the database gives them; by chance the same once in half a billion runs.
+    as_stored = sorted(accounts, key=lambda each: shop.sql.invoices(each)[0].invoice_id)
+    assert set(as_stored) == set(noting.accounts)
+    assert as_stored != noting.accounts
 
 
 def test_a_job_looks_after_no_more_accounts_than_it_was_told_the_longest_due_first(

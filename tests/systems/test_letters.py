@@ -56,6 +56,9 @@ def test_every_kind_of_notice_has_words(kind: NoticeKind) -> None:
 @pytest.mark.parametrize("kind", NoticeKind)
 def test_every_kind_can_do_without_what_may_be_missing(kind: NoticeKind) -> None:
     optional = dict.fromkeys(("last4", "next_fee_on", "next_on", "closes_on", "requested_by"))
+    if kind in (NoticeKind.REFUNDED, NoticeKind.REFUND_RETURNED):
+        # What was paid without an invoice is given back without a date.
+        optional["billing_on"] = None
 
     text = _written(kind, asked=None, **optional)
 
@@ -74,6 +77,8 @@ def test_every_kind_can_do_without_what_may_be_missing(kind: NoticeKind) -> None
         (NoticeKind.REMINDER, ["resume now", "close the account"]),
         (NoticeKind.RESUMED, ["Dana has resumed", "31 July 2026", "Nothing was charged"]),
         (NoticeKind.CLOSED, ["Dana has closed", "released for good", "reopen"]),
+        (NoticeKind.REFUNDED, ["given $5.00 back", "31 January 2026", "the card that"]),
+        (NoticeKind.REFUND_RETURNED, ["$5.00 back for 31 January 2026", "you do not have it"]),
     ],
 )
 def test_a_mail_says_what_one_needs_to_act(kind: NoticeKind, said: list[str]) -> None:

@@ -89,3 +89,16 @@ def test_a_database_that_is_away_is_transient(postgresql_server: PostgresServer)
     with pytest.raises(Transient):
         upgrade(engine)
     engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("version", "is_enough"), [("0001", False), ("9999", True)], ids=["older", "of a later release"]
+)
+def test_a_later_version_serves_too_and_an_older_one_does_not(
+    empty: Engine, version: str, is_enough: bool
+) -> None:
+    upgrade(empty)
+    with empty.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :it"), {"it": version})
+
+    assert is_enough == is_current(empty)

@@ -63,7 +63,8 @@ def _add_administrator(office: Database) -> None:
 
 
 def _relay(office: Database, post: Post) -> Relay:
-    return Relay(office, post, _render)
+    # Its clock stands: a lease that is over at a moment is over at exactly that moment.
+    return Relay(office, post, _render, clock=lambda: 0.0)
 
 
 def _render(letter: Letter) -> Text:
@@ -265,6 +266,30 @@ def test_two_relays_at_once_send_each_mail_once(office: Database) -> None:
 
     assert 12 == sum(count for count in counts if isinstance(count, int)), counts
     assert 12 == len({mail.message_id for mail in post.mails}) == len(post.mails)
+
+
+def test_a_mail_server_that_is_slow_lets_no_other_relay_send_the_last_mail_again(
+    office: Database,
+) -> None:
+    # relay 1: [one....|two....|three..)      a lease: [======)
+    # relay 2:                    [ )
+    for place in range(3):
+        _queue(office, f"notice {place}")
+    seconds = [0.0]
+    others: list[int] = []
+
+    def slow(_: Mail) -> None:
+        if len(others) == 2:
+            others.append(_relay(office, post).deliver_due(NOW + timedelta(seconds=seconds[0])))
+            return
+        others.append(0)
+        seconds[0] += LEASE.total_seconds() * 0.6
+
+    post = Post(slow)
+
+    assert 3 == Relay(office, post, _render, clock=lambda: seconds[0]).deliver_due(NOW)
+    assert [0, 0, 0] == others
+    assert 3 == len({mail.message_id for mail in post.mails}) == len(post.mails)
 
 
 def test_no_transaction_is_open_while_a_mail_is_sent(office: Database) -> None:

@@ -12,11 +12,20 @@ from domain.errors import Code
 from domain.messages import Status
 from domain.names import RESUME, RETRY, Activity
 from domain.states import AccountStatus, ChargeState, NumberState, PauseState, Role
+from tests.covering import covering, leading
 from tests.workflows.faults import Fault
 from tests.workflows.stage import Stage, gathered, refusal_of
 
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
+
+OUT_FOR_GOOD = (
+    Activity.DISABLE_SCRIPT,
+    Activity.CLOSE_ACCESS,
+    Activity.CLOSE_BILLING,
+    Activity.RELEASE_NUMBERS,
+    Activity.MARK_CLOSED,
+)
 
 
 def closing(
@@ -206,17 +215,9 @@ async def test_a_gateway_that_says_nothing_delays_no_close(stage: Stage) -> None
 
 
 @pytest.mark.parametrize(
-    "step",
-    [
-        Activity.BEGIN_CLOSE,
-        Activity.DISABLE_SCRIPT,
-        Activity.CLOSE_ACCESS,
-        Activity.CLOSE_BILLING,
-        Activity.RELEASE_NUMBERS,
-        Activity.MARK_CLOSED,
-    ],
+    ("step", "fault"),
+    covering([Activity.BEGIN_CLOSE, *OUT_FOR_GOOD], [Fault.FAILED, Fault.ANSWER_LOST]),
 )
-@pytest.mark.parametrize("fault", [Fault.FAILED, Fault.ANSWER_LOST])
 async def test_a_close_survives_a_system_that_is_away(
     stage: Stage, step: Activity, fault: Fault
 ) -> None:
@@ -230,16 +231,7 @@ async def test_a_close_survives_a_system_that_is_away(
     assert stage.notices() == ["paused", "closed"]
 
 
-@pytest.mark.parametrize(
-    "step",
-    [
-        Activity.DISABLE_SCRIPT,
-        Activity.CLOSE_ACCESS,
-        Activity.CLOSE_BILLING,
-        Activity.RELEASE_NUMBERS,
-        Activity.MARK_CLOSED,
-    ],
-)
+@pytest.mark.parametrize("step", leading(OUT_FOR_GOOD, 2))
 async def test_a_close_that_is_stuck_asks_for_an_operator_and_goes_on_after_a_retry(
     stage: Stage, step: Activity
 ) -> None:

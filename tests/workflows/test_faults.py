@@ -10,6 +10,7 @@ from temporalio.exceptions import CancelledError
 from domain.errors import Code
 from domain.names import RESUME, RETRY, Activity
 from domain.states import AccountStatus, ChargeState, NumberState, PauseState
+from tests.covering import covering, leading
 from tests.workflows.faults import Fault
 from tests.workflows.stage import PauseHandle, Stage
 
@@ -50,8 +51,9 @@ def assert_active(stage: Stage) -> None:
 # --- into the pause --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("step", [Activity.BEGIN_PAUSE, *INTO_THE_PAUSE])
-@pytest.mark.parametrize("fault", COMES_BACK)
+@pytest.mark.parametrize(
+    ("step", "fault"), covering([Activity.BEGIN_PAUSE, *INTO_THE_PAUSE], COMES_BACK)
+)
 async def test_a_pause_takes_effect_once_the_system_is_back(
     stage: Stage, step: Activity, fault: Fault
 ) -> None:
@@ -64,7 +66,7 @@ async def test_a_pause_takes_effect_once_the_system_is_back(
     assert stage.notices() == ["paused"]
 
 
-@pytest.mark.parametrize("step", INTO_THE_PAUSE)
+@pytest.mark.parametrize("step", leading(INTO_THE_PAUSE, 2))
 async def test_a_pause_that_cannot_take_effect_is_undone(stage: Stage, step: Activity) -> None:
     before = stage.snapshot()
     stage.faults.plan(step, Fault.REFUSED)
@@ -96,8 +98,7 @@ async def test_an_undo_goes_in_reverse_and_never_beside_the_step_it_undoes(stage
     assert_active(stage)
 
 
-@pytest.mark.parametrize("step", UNDO)
-@pytest.mark.parametrize("fault", list(Fault))
+@pytest.mark.parametrize(("step", "fault"), covering(UNDO, list(Fault)))
 async def test_an_undo_comes_to_its_end_whatever_happens(
     stage: Stage, step: Activity, fault: Fault
 ) -> None:
@@ -211,8 +212,7 @@ async def test_a_reminder_is_sent_once_whatever_happens(stage: Stage, fault: Fau
 # --- out of the pause ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("step", OUT_OF_THE_PAUSE)
-@pytest.mark.parametrize("fault", COMES_BACK)
+@pytest.mark.parametrize(("step", "fault"), covering(OUT_OF_THE_PAUSE, COMES_BACK))
 async def test_a_resume_is_finished_once_the_system_is_back(
     stage: Stage, step: Activity, fault: Fault
 ) -> None:
@@ -229,7 +229,7 @@ async def test_a_resume_is_finished_once_the_system_is_back(
     assert_active(stage)
 
 
-@pytest.mark.parametrize("step", OUT_OF_THE_PAUSE[1:])
+@pytest.mark.parametrize("step", leading(OUT_OF_THE_PAUSE[1:], 2))
 async def test_a_resume_that_is_stuck_asks_for_an_operator_and_goes_on_after_a_retry(
     stage: Stage, step: Activity
 ) -> None:
@@ -274,7 +274,7 @@ async def cancelled(handle: PauseHandle) -> None:
     assert isinstance(failed.value.cause, CancelledError)
 
 
-@pytest.mark.parametrize("step", INTO_THE_PAUSE)
+@pytest.mark.parametrize("step", leading(INTO_THE_PAUSE))
 async def test_a_cancel_while_pausing_restores_the_account(stage: Stage, step: Activity) -> None:
     before = stage.snapshot()
     held = stage.faults.hold(step)

@@ -11,14 +11,16 @@ from domain import names
 from domain.errors import Code
 from domain.messages import Status
 from domain.states import PauseState
+from tests.covering import covering
 from tests.workflows.stage import Stage
 
 
-@pytest.mark.parametrize("update", [names.PAUSE, names.CHANGE_RESUME_DATE, names.CLOSE])
 @pytest.mark.parametrize(
-    "payload",
-    ["close please", 5, [], None, {"requested_by": ["x"], "pause_id": 5}],
-    ids=["text", "number", "list", "null", "wrong types"],
+    ("update", "payload"),
+    covering(
+        [names.PAUSE, names.CHANGE_RESUME_DATE, names.CLOSE],
+        ["close please", 5, [], None, {"requested_by": ["x"], "pause_id": 5}],
+    ),
 )
 async def test_an_update_that_makes_no_sense_is_refused_and_the_pause_goes_on(
     stage: Stage, update: str, payload: Any

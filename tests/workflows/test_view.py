@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pytest
 from temporalio.api.enums.v1 import EventType
 
 from domain.messages import ChargeStatus, NextEvent, Refusal, Status
@@ -11,7 +12,7 @@ from domain.names import RESUME, RETRY, Activity
 from domain.states import ChargeState, PauseState
 from tests.workflows.faults import Fault
 from tests.workflows.stage import PauseHandle, Stage
-from workflows.view import details
+from workflows.page import page
 
 HOUR = timedelta(hours=1)
 AT = datetime(2026, 1, 31, 9, tzinfo=UTC)
@@ -86,7 +87,7 @@ async def test_the_client_labels_the_run(stage: Stage) -> None:
         described = await stage.handle().describe()
 
     assert await described.static_summary() == f"pause of {stage.account_id}"
-    assert "resume" in (await described.static_details() or "")
+    assert await described.static_details() == f"Asked for by {stage.administrator}."
 
 
 async def test_every_handler_is_described(stage: Stage) -> None:
@@ -113,39 +114,54 @@ async def test_every_handler_is_described(stage: Stage) -> None:
     assert all(one.description for one in handlers)
 
 
-def test_the_details_are_a_table_of_state_next_and_charges() -> None:
-    status = Status(
-        pause_id="PAU",
-        account_id="ACC",
-        state=PauseState.PAUSED,
-        paused_at=AT,
-        resume_at=AT + timedelta(days=180),
-        retained_numbers=12,
-        next_event=NextEvent(kind="fee", at=AT),
-        charges=[
-            ChargeStatus(
-                billing_on=date(2026, 1, 31),
-                due_at=AT,
-                amount_minor=500,
-                currency="USD",
-                state=ChargeState.DECLINED,
-            )
-        ],
-        past_due=True,
-        needs_operator="retain_numbers was refused",
-    )
+def test_the_page_tells_state_next_charges_and_what_may_be_pressed() -> None:
+    shown = page(IN_TROUBLE, ["a resume was ignored"])
 
-    shown = details(status, ["a resume was ignored"])
-
-    assert "| State | **paused** |" in shown
-    assert "| Numbers kept | 12 |" in shown
-    assert "| Next | fee at 2026-01-31 09:00 UTC |" in shown
-    assert "| 2026-01-31 | $5.00 | declined |" in shown
-    assert "**retain_numbers was refused**" in shown
+    assert "### Paused, waits for an operator, a fee is unpaid" in shown
+    assert "**Operator:** **retain_numbers was refused**" in shown
+    assert "- **Next:** 2026-02-28 09:00 UTC, the fee is charged" in shown
+    assert "- **Numbers kept:** 12" in shown
+    assert "- **Planned resume:** 2026-07-30 09:00 UTC" in shown
+    assert "- **Charged:** $5.00, for 1 of the dates below" in shown
+    assert ["2026-01-31", "$5.00", "paid"] in cells(shown)
+    assert ["2026-02-28", "$5.00", "declined: insufficient funds"] in cells(shown)
+    assert "signal `resume`" in shown
+    assert "**Never** *Terminate*" in shown
     assert "- a resume was ignored" in shown
+    assert "(namespaces/default/workflows?query=AccountId%3D%27ACC%27)" in shown
 
 
-def test_the_details_of_a_refusal_say_why() -> None:
+def test_the_page_of_a_pause_that_is_over_offers_nothing() -> None:
+    over = {"needs_operator": None, "past_due": False, "next_event": None, "ended_at": AT}
+    charges = [charge(31, ChargeState.PAID), charge(28, ChargeState.NOT_OWED)]
+    closed = IN_TROUBLE.model_copy(update={**over, "state": PauseState.CLOSED, "charges": charges})
+
+    shown = page(closed)
+
+    assert "**Operator:** nothing to do, it is over." in shown
+    assert "- **Numbers released:** 12" in shown
+    assert "You may" not in shown
+    assert "Planned resume" not in shown
+    assert [["2026-01-31", "$5.00", "paid"]] == cells(shown)[2:]
+
+
+@pytest.mark.parametrize("state", PauseState)
+def test_every_state_has_a_page(state: PauseState) -> None:
+    shown = page(Status(pause_id="PAU", account_id="ACC", state=state))
+
+    assert f"### {state.capitalize()}" in shown
+    assert "**Never**" in shown
+    assert ("**You may**" in shown) is not state.is_final
+
+
+@pytest.mark.parametrize("state", ChargeState)
+def test_every_state_of_a_charge_has_words(state: ChargeState) -> None:
+    status = IN_TROUBLE.model_copy(update={"charges": [charge(31, state)]})
+
+    assert "_" not in page(status).partition("Charge |")[2].partition("**You may**")[0]
+
+
+def test_the_page_of_a_refusal_says_why() -> None:
     status = Status(
         pause_id="PAU",
         account_id="ACC",
@@ -153,4 +169,40 @@ def test_the_details_of_a_refusal_say_why() -> None:
         refusal=Refusal(code="pausing_failed", message="suspend_plan says no"),
     )
 
-    assert "refused: suspend_plan says no" in details(status)
+    assert "The pause was refused: suspend_plan says no." in page(status)
+
+
+def charge(day: int, state: ChargeState, decline_code: str | None = None) -> ChargeStatus:
+    """The fee of 31 January or 28 February."""
+    billing_on = date(2026, 1, 31) if day == 31 else date(2026, 2, 28)
+    return ChargeStatus(
+        billing_on=billing_on,
+        due_at=AT,
+        amount_minor=500,
+        currency="USD",
+        state=state,
+        decline_code=decline_code,
+    )
+
+
+IN_TROUBLE = Status(
+    pause_id="PAU",
+    account_id="ACC",
+    state=PauseState.PAUSED,
+    paused_at=AT,
+    resume_at=AT + timedelta(days=180),
+    retained_numbers=12,
+    next_event=NextEvent(kind="fee", at=AT + timedelta(days=28)),
+    charges=[
+        charge(31, ChargeState.PAID),
+        charge(28, ChargeState.DECLINED, "insufficient_funds"),
+    ],
+    past_due=True,
+    needs_operator="retain_numbers was refused",
+)
+
+
+def cells(markdown: str) -> list[list[str]]:
+    """The cells of its table, row by row."""
+    rows = [line for line in markdown.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]

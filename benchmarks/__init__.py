@@ -1,0 +1,1 @@
+"""What a pause costs, measured: `make bench`. Never packaged, and never part of the tests."""

@@ -1,0 +1,224 @@
+"""Doing again what the runs have done, after an older copy of the database was put back.
+
+    copy made          the rest is lost here, and known there          copy put back
+    ----|-------- pauses, fees, resumes, other dates, closes --------------|---- redo ----
+
+A run's history has every step that it has done, with its request, and a request says all that its
+step needs, its time too. So the same steps are done once more, in the same order and as of the same
+times; one that is on record changes nothing. Money is looked at and never moved: what was paid is
+found at the gateway under its key (`systems/gateways/looking.py`).
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from typing import Any, get_type_hints
+
+from temporalio.client import Client, WorkflowExecution
+from temporalio.exceptions import ApplicationError
+
+from activities.access import AccessActivities
+from activities.accounts import AccountActivities
+from activities.billing import BillingActivities
+from activities.dni import DniActivities
+from activities.numbers import NumberActivities
+from domain.errors import Transient
+from domain.messages import ChangeResumeDate, PauseBegun, SendReminder, Step
+from domain.names import ACCOUNT_CLOSE, ACCOUNT_PAUSE, Activity
+from domain.sweeping import OpenAct
+from domain.terms import Offer
+from starter.answers import RunIsGone, translated
+from starter.histories import DoneStep, account_of, act_id_of, decoded, done_steps
+from starter.listing import OPEN_RUNS
+from systems.accounts.acts import reminder_part
+from systems.billing import SqlBilling
+from systems.effects import recorded_keys
+from systems.gateways.looking import OnlyLooks
+from systems.wiring import Systems
+
+log = logging.getLogger("account_pause.redo")
+
+OURS = f"WorkflowType IN ('{ACCOUNT_PAUSE}', '{ACCOUNT_CLOSE}')"
+
+# How far back a worker looks before its first job: copies that are older are put back by a person
+# who reads the runbook first.
+A_DAY = timedelta(days=1)
+TRY_AGAIN_SECONDS = 5.0
+
+Method = Callable[[Any], Any]
+
+FIELDS = fields(Offer)
+
+
+@dataclass(frozen=True)
+class Redone:
+    """What became of one run's act: how much was put on record, and what could not be.
+
+    `problem` None: all that the run has done is on record now.
+    """
+
+    account_id: str
+    act_id: str
+    put_on_record: int
+    problem: str | None = None
+
+
+class Redo:
+    """Puts on record what runs have done; safe to repeat, and beside workers."""
+
+    def __init__(self, temporal: Client, systems: Systems) -> None:
+        """Read from `temporal`, write to `systems`."""
+        self._temporal = temporal
+        self._systems = systems
+        self._billing = SqlBilling(systems.db, OnlyLooks(systems.gateway))
+
+    async def runs(self, account_id: str | None = None) -> list[WorkflowExecution]:
+        """The runs that Temporal still knows, the oldest first; of one account, or all.
+
+        Raises:
+            Transient: Temporal did not answer.
+        """
+        runs = await self._listed(OURS)
+        return [run for run in runs if account_id in (None, account_of(run))]
+
+    async def catch_up(self, now: datetime) -> list[Redone]:
+        """Redo the runs whose acts are not on record, and those that have ended within a day.
+
+        What a worker does before its first job: else the plan would take dates of accounts that are
+        paused, or closed, if only the record still knew.
+
+        Raises:
+            Transient: Temporal or the database did not answer; begin again.
+        """
+        ended = await self._listed(f"{OURS} AND CloseTime > '{now - A_DAY:%Y-%m-%dT%H:%M:%SZ}'")
+        redone = [await self.redo_run(run) for run in ended]
+        on_record = {act.account_id for act in await asyncio.to_thread(self._open_acts)}
+        running = await self._listed(OPEN_RUNS)
+        redone += [await self.redo_run(run) for run in running if account_of(run) not in on_record]
+        return [each for each in redone if each and (each.put_on_record or each.problem)]
+
+    async def redo_run(self, run: WorkflowExecution) -> Redone | None:
+        """The same for a run of a list."""
+        account_id = account_of(run)
+        return await self.redo(run.id, run.run_id, account_id) if account_id else None
+
+    async def redo(self, workflow_id: str, run_id: str, account_id: str) -> Redone | None:
+        """Do again what the run has done; None if its act has ended on record, or it did nothing.
+
+        Raises:
+            Transient: Temporal or the database did not answer; begin again.
+        """
+        try:
+            steps = await done_steps(self._temporal, workflow_id, run_id)
+        except RunIsGone:
+            return None
+        act_id = await act_id_of(self._temporal, steps)
+        if act_id is None or await self._has_ended(act_id):
+            return None
+        before = await asyncio.to_thread(self._on_record, account_id, act_id)
+        problem = await self._do_again(account_id, act_id, steps)
+        after = await asyncio.to_thread(self._on_record, account_id, act_id)
+        return Redone(account_id, act_id, len(after - before), problem)
+
+    async def _listed(self, query: str) -> list[WorkflowExecution]:
+        """The oldest first: of one account they followed each other."""
+        with translated():
+            runs = [run async for run in self._temporal.list_workflows(query)]
+        return sorted(runs, key=lambda run: (run.start_time, run.run_id))
+
+    async def _do_again(self, account_id: str, act_id: str, steps: list[DoneStep]) -> str | None:
+        """Why it could not go on, None if it came to the end: no step without those before it."""
+        methods = self._methods(await self._offer(steps))
+        for step in steps:
+            method = methods[step.name]
+            request = await decoded(self._temporal, step.request, _request_type(method))
+            request = request.model_copy(update={"account_id": account_id})
+            if _key(step.name, request) in await asyncio.to_thread(self._keys, act_id):
+                continue
+            try:
+                await asyncio.to_thread(method, request)
+            except ApplicationError as error:
+                return f"{step.name}: {error.message}"
+        return None
+
+    async def _offer(self, steps: list[DoneStep]) -> Offer:
+        """What the pause has pinned, whatever is on offer today (R18)."""
+        for step in steps:
+            if step.name is Activity.BEGIN_PAUSE and step.answer is not None:
+                begun = await decoded(self._temporal, step.answer, PauseBegun)
+                return Offer(**{each.name: getattr(begun.terms, each.name) for each in FIELDS})
+        return Offer()
+
+    def _methods(self, offer: Offer) -> dict[Activity, Method]:
+        it, billing = self._systems, self._billing
+        owners = (
+            AccountActivities(it.accounts, it.numbers, it.dni, billing, offer),
+            NumberActivities(it.numbers),
+            DniActivities(it.dni),
+            AccessActivities(it.access),
+            BillingActivities(billing, it.accounts),
+        )
+        return {
+            name: getattr(owner, name)
+            for name in Activity
+            for owner in owners
+            if hasattr(owner, name)
+        }
+
+    def _open_acts(self) -> list[OpenAct]:
+        return self._systems.accounts.open_acts()
+
+    async def _has_ended(self, act_id: str) -> bool:
+        act = await asyncio.to_thread(self._systems.accounts.act, act_id)
+        return act is not None and act.ended_at is not None
+
+    def _on_record(self, account_id: str, act_id: str) -> set[str]:
+        charges = self._billing.charges(account_id, act_id)
+        return {*self._keys(act_id), *(f"{each.billing_on}:{each.state}" for each in charges)}
+
+    def _keys(self, act_id: str) -> set[str]:
+        with self._systems.db.transaction() as session:
+            return recorded_keys(session, act_id)
+
+
+async def caught_up(redo: Redo, stop: asyncio.Event) -> None:
+    """Let the record catch up with the runs, however often it takes, until `stop` is set."""
+    while not stop.is_set():
+        try:
+            redone = await redo.catch_up(datetime.now(UTC))
+        except Transient as error:
+            log.warning("the jobs wait until the record was compared with the runs: %s", error)
+            await _sleep_unless_stopped(stop)
+            continue
+        for each in redone:
+            log.error(
+                "the database is an older copy: %d steps of %s are on record again, %s; see"
+                " `account-pause redo`",
+                each.put_on_record,
+                each.act_id,
+                each.problem or "all of it",
+            )
+        return
+
+
+async def _sleep_unless_stopped(stop: asyncio.Event) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), TRY_AGAIN_SECONDS)
+
+
+def _request_type(method: Method) -> type[Step]:
+    wanted: type[Step] = get_type_hints(method)["request"]
+    return wanted
+
+
+def _key(name: Activity, request: Step) -> str:
+    """The key under which a system records the step; collecting a fee has none."""
+    part = ""
+    if isinstance(request, ChangeResumeDate):
+        part = request.at.isoformat()
+    elif isinstance(request, SendReminder):
+        part = reminder_part(request.reminder.resume_on, request.reminder.days_before)
+    return ":".join(filter(None, (request.act_id, name, part)))

@@ -8,7 +8,7 @@ PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-slow check bench screenshots histories pins clean runtime-venv test-venv
+.PHONY: help run demo test test-thorough test-slow check bench screenshots histories pins clean runtime-venv test-venv
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +22,10 @@ demo: runtime-venv ## Watch one pause from its start to its resume
 test: test-venv ## Run the tests (PYTEST_ARGS, PYTEST_WORKERS)
 	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 
-test-slow: test-venv ## Run the tests that take minutes
+test-thorough: test-venv ## Run what `make test` leaves out: whole matrices, both databases, processes
+	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal -m "thorough and not slow" $(PYTEST_ARGS)
+
+test-slow: test-venv ## Run the tests that take minutes each
 	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal -m slow --timeout 1200 $(PYTEST_ARGS)
 
 check: test-venv ## Lint, format, types and import rules

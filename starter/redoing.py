@@ -46,7 +46,12 @@ OURS = f"WorkflowType IN ('{ACCOUNT_PAUSE}', '{ACCOUNT_CLOSE}')"
 # How far back a worker looks before its first job: copies that are older are put back by a person
 # who reads the runbook first.
 A_DAY = timedelta(days=1)
+QUERY_TIME = "%Y-%m-%dT%H:%M:%SZ"
 TRY_AGAIN_SECONDS = 5.0
+
+# What an older copy does not know has ended last. So with as many of the latest on record, one
+# after the other, those before them are too, and thousands of histories need not be read.
+ON_RECORD_IN_A_ROW = 20
 
 Method = Callable[[Any], Any]
 
@@ -93,8 +98,7 @@ class Redo:
         Raises:
             Transient: Temporal or the database did not answer; begin again.
         """
-        ended = await self._listed(f"{OURS} AND CloseTime > '{now - A_DAY:%Y-%m-%dT%H:%M:%SZ}'")
-        redone = [await self.redo_run(run) for run in ended]
+        redone = [await self.redo_run(run) for run in await self._ended_unknown(now - A_DAY)]
         on_record = {act.account_id for act in await asyncio.to_thread(self._open_acts)}
         running = await self._listed(OPEN_RUNS)
         redone += [await self.redo_run(run) for run in running if account_of(run) not in on_record]
@@ -123,11 +127,34 @@ class Redo:
         after = await asyncio.to_thread(self._on_record, account_id, act_id)
         return Redone(account_id, act_id, len(after - before), problem)
 
+    async def _ended_unknown(self, since: datetime) -> list[WorkflowExecution]:
+        """The runs that have ended since then while their acts are not on record as ended."""
+        unknown: list[WorkflowExecution] = []
+        in_a_row = 0
+        for run in _latest_first(
+            await self._listed(f"{OURS} AND CloseTime > '{since:{QUERY_TIME}}'")
+        ):
+            if await self._is_on_record(run):
+                in_a_row += 1
+            else:
+                in_a_row = 0
+                unknown.append(run)
+            if in_a_row == ON_RECORD_IN_A_ROW:
+                break
+        return _oldest_first(unknown)
+
+    async def _is_on_record(self, run: WorkflowExecution) -> bool:
+        try:
+            steps = await done_steps(self._temporal, run.id, run.run_id)
+        except RunIsGone:
+            return True
+        act_id = await act_id_of(self._temporal, steps)
+        return act_id is None or await self._has_ended(act_id)
+
     async def _listed(self, query: str) -> list[WorkflowExecution]:
         """The oldest first: of one account they followed each other."""
         with translated():
-            runs = [run async for run in self._temporal.list_workflows(query)]
-        return sorted(runs, key=lambda run: (run.start_time, run.run_id))
+            return _oldest_first([run async for run in self._temporal.list_workflows(query)])
 
     async def _do_again(self, account_id: str, act_id: str, steps: list[DoneStep]) -> str | None:
         """Why it could not go on, None if it came to the end: no step without those before it."""
@@ -207,6 +234,17 @@ async def caught_up(redo: Redo, stop: asyncio.Event) -> None:
 async def _sleep_unless_stopped(stop: asyncio.Event) -> None:
     with suppress(TimeoutError):
         await asyncio.wait_for(stop.wait(), TRY_AGAIN_SECONDS)
+
+
+def _oldest_first(runs: list[WorkflowExecution]) -> list[WorkflowExecution]:
+    return sorted(runs, key=lambda run: (run.start_time, run.run_id))
+
+
+def _latest_first(runs: list[WorkflowExecution]) -> list[WorkflowExecution]:
+    """Those that have ended last come first."""
+    return sorted(
+        runs, key=lambda run: (run.close_time or run.start_time, run.run_id), reverse=True
+    )
 
 
 def _request_type(method: Method) -> type[Step]:

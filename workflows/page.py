@@ -57,8 +57,8 @@ MAY: dict[PauseState, tuple[str, ...]] = {
     PauseState.CLOSING: (RETRY,),
 }
 NEVER = (
-    "*Terminate* or *Reset* this run: it would stop half-way, and no fee, no resume and no close"
-    " would come by itself."
+    "*Terminate* or *Reset* this run: it would stop half-way until a worker finds it minutes later,"
+    " and lose what was asked for meanwhile."
 )
 NEVER_WHEN_OVER = "*Reset* a run that is over: a later pause of this account would lose its own."
 

@@ -188,7 +188,7 @@ async def test_an_operator_reads_the_story_without_the_code(
     shown = described["executionConfig"]["userMetadata"]
     handlers = metadata["definition"]
     assert stage.account_id in json.dumps(shown["summary"])
-    assert "resume" in json.dumps(shown["details"])
-    assert "| State | **paused** |" in metadata["currentDetails"]
+    assert stage.administrator in json.dumps(shown["details"])
+    assert metadata["currentDetails"].startswith("### Paused")
     described_handlers = handlers["signalDefinitions"] + handlers["updateDefinitions"]
     assert all(handler["description"] for handler in described_handlers)

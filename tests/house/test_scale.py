@@ -10,6 +10,7 @@ import pytest
 from benchmarks import arithmetic
 from benchmarks.__main__ import BENCHMARKS
 from benchmarks.arithmetic import Inputs
+from benchmarks.figures import Figure, ratio
 from tests.house.documents import document
 
 PAGE = document("docs/scale.md")
@@ -105,6 +106,22 @@ def test_stripe_is_held_up_by_the_endpoint_or_by_the_account() -> None:
 
     assert 25 == arithmetic.stripe_fees_per_second(ONE)
     assert 10 == arithmetic.stripe_fees_per_second(talkative)
+
+
+@pytest.mark.parametrize(("value", "is_met"), [(1.29, True), (1.3, True), (1.31, False)])
+def test_a_budget_is_the_most_that_is_allowed(value: float, is_met: bool) -> None:
+    assert is_met is Figure("sandbox", value, budget=1.3).is_met
+
+
+def test_what_has_no_budget_is_neither_met_nor_missed() -> None:
+    assert Figure("rows", 72).is_met is None
+
+
+def test_a_ratio_compares_round_by_round_and_its_median_counts() -> None:
+    # The machine became slower in the second round: for both.
+    shown = ratio("price", ours=[12, 40, 15], plain=[10, 40, 10])
+
+    assert (1.2, 1.0, 1.5) == (shown.value, shown.low, shown.high)
 
 
 _BILLED: list[Callable[[Inputs], float]] = [

@@ -38,7 +38,8 @@ from tests.house.test_docs import COMMANDS
 
 # Read by Temporal's SDK, server and tools, by OpenTelemetry, by PostgreSQL's image and by Python.
 OTHERS = re.compile(
-    r"(?:TEMPORAL_|OTEL_|POSTGRES_|PYTHON)\w+|DB|DB_PORT|SQL_PASSWORD|BIND_ON_IP|DYNAMIC_CONFIG_FILE_PATH"
+    r"(?:TEMPORAL_|OTEL_|POSTGRES_|PYTHON)\w+|DB|DB_PORT|SQL_PASSWORD|BIND_ON_IP"
+    r"|DYNAMIC_CONFIG_FILE_PATH|NUM_HISTORY_SHARDS"
 )
 TEMPORALS = {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "TEMPORAL_API_KEY"}
 OURS = {

@@ -21,7 +21,7 @@ from tests.postgresql import LAUNCHER
 from tests.temporal import free_port
 
 WORKERS, WEBS = 3, 2
-SECONDS_BETWEEN_KILLS = 3.0
+SECONDS_BETWEEN_KILLS = 5.0
 
 # A web process that was killed leaves its request to another one after a minute and a half.
 ANSWER_WITHIN_SECONDS = 240.0

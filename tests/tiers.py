@@ -12,8 +12,10 @@ import pytest
 MODULES = frozenset(
     {
         "tests/browser/test_accessibility.py",
+        "tests/browser/test_pages.py",
         "tests/browser/test_temporal_ui.py",
         "tests/browser/test_visitors.py",
+        "tests/e2e/test_cli_names.py",
         "tests/e2e/test_crash.py",
         "tests/e2e/test_observed.py",
         "tests/e2e/test_operators_buttons.py",
@@ -24,13 +26,16 @@ MODULES = frozenset(
         "tests/starter/test_follow.py",
         "tests/starter/test_up.py",
         "tests/starter/web/api/test_faults.py",
+        "tests/starter/web/api/test_idempotency.py",
         "tests/starter/web/api/test_schemathesis.py",
         "tests/starter/web/test_server.py",
         "tests/systems/test_billing_crashes.py",
         "tests/systems/test_billing_properties.py",
         "tests/systems/test_money_faults.py",
         "tests/systems/test_reconciling_faults.py",
+        "tests/systems/test_refund_crashes.py",
         "tests/systems/test_stripe_faults.py",
+        "tests/test_worker.py",
     }
 )
 

@@ -11,12 +11,18 @@ from domain.payments import EnteredCard
 from systems.tables import CardRow
 
 # Twelve digits or more, however they are set apart (but by a colon, as times of day are): card
-# numbers have 12 to 19. Longer runs count
-# too, since a number may be pasted with its expiry and code behind it. Inside a word they are part
-# of some id, unless they could be a card's by their check digit.
+# numbers have 12 to 19. Longer runs count too, since a number may be pasted with its expiry and
+# code behind it. Inside a word they are part of some id, unless they could be a card's by their
+# check digit.
 _DIGITS = re.compile(r"(?<![0-9A-Za-z])\d(?:(?:[^\w:]|_)*\d){11,}+(?![A-Za-z])")
 _IN_A_WORD = re.compile(r"\d{13,19}+")
-_OUR_ID = re.compile(r"\b[A-Z]{3}[0-9a-f]{32}\b")
+# An id of ours or of a call, whatever stands before it, or a UUID: one in a thousand holds digits
+# that could be a card's.
+_MADE_ID = re.compile(
+    r"(?<![0-9A-Za-z])(?:[A-Z]{2,3}[0-9a-f]{32}"
+    r"|(?=[0-9-]*[a-f])(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}))"
+    r"(?![0-9A-Za-z])"
+)
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,7 @@ class CardView:
 
 def looks_like_a_card_number(value: object) -> bool:
     """Whether there is anything like a card number in it, however it is written."""
-    text = _OUR_ID.sub(" ", str(value))
+    text = _MADE_ID.sub(" ", str(value))
     if _DIGITS.search(text):
         return True
     return any(has_check_digit(found) for found in _IN_A_WORD.findall(text))

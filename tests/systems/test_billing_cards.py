@@ -3,8 +3,11 @@
 import json
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from sqlalchemy import select
 
 from domain.errors import Code, Rejected
@@ -139,6 +142,15 @@ def test_a_card_number_is_seen_wherever_it_stands(text: str) -> None:
 )
 def test_what_is_no_card_number_passes(text: str) -> None:
     assert not looks_like_a_card_number(text)
+
+
+@given(digits=st.text("0123456789", min_size=31, max_size=31), at=st.integers(0, 31))
+@example("7" + "25619235241807" + "7" * 16, 1)  # the check digit fits
+def test_an_id_that_is_made_passes_whatever_digits_it_gets(digits: str, at: int) -> None:
+    made = digits[:at] + "c" + digits[at:]
+    for before in ("", "cus_", "page_", "USR", "cus_ACC", "demo-"):
+        assert not looks_like_a_card_number(f"{before}{made}")
+    assert not looks_like_a_card_number(f"demo-{UUID(made)}")
 
 
 def test_a_card_number_in_a_year_or_in_what_is_booked_is_refused_too(shop: SqlShop) -> None:

@@ -3,12 +3,15 @@
 Rejected           ApplicationError of the code's type, not retried; the figures as its details
 InvariantViolated  ApplicationError "invariant_violated", not retried: an operator has to look
 Transient          ApplicationError "unavailable", retried
+Throttled          the same at a time of its own, or a crowd that was refused comes back as one
 anything else      retried twenty times by its class name, then given to an operator; its message
                    is withheld, since it may hold what neither histories nor logs may (R17): the
                    worker's log says where it arose
 """
 
+import random
 from collections.abc import Callable
+from datetime import timedelta
 from functools import wraps
 from traceback import format_tb
 from typing import Any, ParamSpec, TypeVar
@@ -16,7 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from domain.errors import Code, InvariantViolated, Rejected, Transient
+from domain.errors import Code, InvariantViolated, Rejected, Throttled, Transient
 from domain.messages import Step
 from domain.names import Activity, account_id_of
 
@@ -56,6 +59,13 @@ def _whole(argument: Any) -> Any:
     return argument.model_copy(update={"account_id": account_id})
 
 
+def _time_of_its_own() -> timedelta:
+    """Anywhere within 5, 10, 20 ... 300 s, so that the asking spreads until the system keeps up."""
+    attempt = activity.info().attempt if activity.in_activity() else 1
+    within = min(5 * 2 ** min(attempt - 1, 10), 300)
+    return timedelta(seconds=random.uniform(0, within))
+
+
 def _has_had_its_chances() -> bool:
     # With the steps' back-off twenty attempts take a quarter of an hour: what still fails in an
     # unforeseen way then is a mistake of ours, and an operator should hear of it (R16).
@@ -71,6 +81,10 @@ def failure_of(error: Exception) -> ApplicationError:
             )
         case InvariantViolated():
             return ApplicationError(str(error), type=INVARIANT_VIOLATED, non_retryable=True)
+        case Throttled():
+            return ApplicationError(
+                str(error), type=Code.UNAVAILABLE, next_retry_delay=_time_of_its_own()
+            )
         case Transient():
             return ApplicationError(str(error), type=Code.UNAVAILABLE)
         case ApplicationError():

@@ -3,6 +3,7 @@
     PauseError
     ├── Rejected           a rule said no; never retried; a 4xx at the edge
     ├── Transient          a system is away or busy; try again; a 503 at the edge
+    │   └── Throttled      it has done nothing, and takes no more for the moment
     └── InvariantViolated  our own mistake; stop and ask an operator; a 500 at the edge
 
 Systems translate the errors of databases and vendors into this tree. `activities/failures.py` turns
@@ -60,6 +61,10 @@ class Rejected(PauseError):
 
 class Transient(PauseError):
     """A system did not answer or was busy. What it did is unknown; the step is safe to repeat."""
+
+
+class Throttled(Transient):
+    """A system was asked too often and has done nothing. Whoever asks again leaves it some time."""
 
 
 class InvariantViolated(PauseError):

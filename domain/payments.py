@@ -1,7 +1,8 @@
 """The payment gateway as a contract: payments, refunds, and the page on which a card is entered.
 
 A docstring here is what every adapter promises. Every method raises `Transient` when no clear
-answer came: what was asked for may or may not have been done, and asking again is safe.
+answer came: what was asked for may or may not have been done, and asking again is safe. Of those
+`Throttled` says that nothing was done, since the gateway is asked too often.
 """
 
 from collections.abc import Iterator

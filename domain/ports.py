@@ -326,6 +326,7 @@ class Billing(Protocol):
         pause a decline moves to the plan's next invoice (resumed) or is written off (closed).
 
         Raises:
+            Throttled: the gateway has done nothing and takes no more for now; ask again in a while.
             InvariantViolated: the gateway's object has another amount, currency or owner.
         """
         ...

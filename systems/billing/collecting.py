@@ -21,7 +21,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from domain.errors import InvariantViolated, Rejected, Transient
+from domain.errors import InvariantViolated, Rejected, Throttled, Transient
 from domain.messages import FeeAnswer
 from domain.payments import Order, Payment, PaymentGateway, PaymentState
 from systems.billing.settling import (
@@ -79,6 +79,7 @@ class Collector:
         A gateway that does not answer makes the attempt `unknown`.
 
         Raises:
+            Throttled: the gateway did nothing and takes no more for now; call again in a while.
             Transient: the database did not answer; call again.
             InvariantViolated: the gateway's payment has another amount, currency or owner, or the
                 card belongs to another gateway.
@@ -155,6 +156,8 @@ class Collector:
     def _asked(self, pending: Pending, ask: Callable[[], Payment]) -> Payment | None:
         try:
             payment = ask()
+        except Throttled:
+            raise
         except Transient:
             return None
         _check_is_ours(pending, payment)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from domain.agenda import JUST_AFTER
 from domain.calendar import due_instant
-from domain.errors import InvariantViolated
+from domain.errors import InvariantViolated, Throttled
 from domain.messages import FeeAnswer
 from domain.states import ChargeState
 from systems.accounts.act_rows import open_act_row
@@ -100,6 +100,9 @@ class BillingJobs:
         for invoice in random.sample(invoices, len(invoices)):
             try:
                 answers.append(self._collect_one(invoice, now))
+            except Throttled as error:
+                logger.warning("the rest of the invoices waits for the next round: %s", error)
+                break
             except InvariantViolated:
                 # One invoice that a person has to look at holds up no others.
                 logger.exception("invoice %s cannot be collected", invoice.invoice_id)

@@ -246,6 +246,7 @@ class SqlBilling:
         The same attempt goes on, whoever else does; without one the answer on record is given.
 
         Raises:
+            Throttled: the gateway takes no more requests for now; call again in a while.
             Transient: the database did not answer; call again.
             InvariantViolated: the gateway's payment is not what was ordered.
         """

@@ -1,10 +1,14 @@
 """Each kind of error of the domain becomes the right failure of Temporal's."""
 
+import dataclasses
+from datetime import timedelta
+
 import pytest
 from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
 
 from activities.failures import INVARIANT_VIOLATED, failure_of, step
-from domain.errors import Code, InvariantViolated, Rejected, Transient
+from domain.errors import Code, InvariantViolated, Rejected, Throttled, Transient
 from domain.names import Activity
 
 
@@ -30,6 +34,19 @@ def test_a_system_that_is_away_is_asked_again() -> None:
 
     assert failure.type == Code.UNAVAILABLE
     assert not failure.non_retryable
+
+
+def test_a_system_that_was_asked_too_often_is_asked_later_by_each_at_another_time() -> None:
+    late = ActivityEnvironment()
+    late.info = dataclasses.replace(late.info, attempt=50)
+
+    first = [failure_of(Throttled("busy")).next_retry_delay for _ in range(50)]
+    later = [late.run(failure_of, Throttled("busy")).next_retry_delay for _ in range(50)]
+
+    assert 50 == len({*first})
+    assert all(delay and delay <= timedelta(seconds=5) for delay in first)
+    assert all(delay and delay <= timedelta(minutes=5) for delay in later)
+    assert any(delay and delay > timedelta(minutes=1) for delay in later)
 
 
 def test_a_surprise_is_retried_and_its_words_stay_out_of_the_history() -> None:

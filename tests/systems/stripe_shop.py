@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from domain.errors import InvariantViolated
+from domain.errors import InvariantViolated, Throttled
 from domain.messages import FeeAnswer
 from domain.payments import Payment, PaymentState
 from domain.stripe_access import StripeAccess
@@ -99,10 +99,10 @@ class StripeShop(SqlShop):
 
 
 def collected(pause: Pause, billing_on: date, at: datetime, **fields: Any) -> FeeAnswer | None:
-    """What collecting comes to; None where it stops for an operator."""
+    """What collecting comes to; None where it stops for an operator, or comes again in a while."""
     try:
         return pause.collect(billing_on, at, **fields)
-    except InvariantViolated:
+    except (InvariantViolated, Throttled):
         return None
 
 

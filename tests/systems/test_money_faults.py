@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from domain.errors import InvariantViolated, Transient
+from domain.errors import InvariantViolated, Throttled, Transient
 from domain.messages import FeeAnswer
 from domain.payments import Order, PaymentGateway
 from domain.states import ChargeState
@@ -21,7 +21,7 @@ from systems.db import Database
 from systems.tables import CardRow
 from tests.standin.control import Standin
 from tests.standin.faults import Kind
-from tests.systems.billing_shop import JAN_15, Pause, local
+from tests.systems.billing_shop import JAN_15, Pause, add_account, local
 from tests.systems.stripe_shop import StripeShop, collected
 from tests.systems.test_billing_crashes import Crash
 
@@ -111,6 +111,42 @@ def looked_up(shop: StripeShop, pause: Pause, answer: FeeAnswer | None) -> FeeAn
         shop.standin.advance(timedelta(hours=25))
         answer = collected(pause, JAN_15, at)
     return answer
+
+
+@pytest.mark.parametrize("operation", OPERATIONS[:2])
+def test_asked_too_often_the_gateway_is_asked_again_by_the_same_attempt(
+    shop: StripeShop, operation: str
+) -> None:
+    pause = shop.paused()
+    shop.standin.fault(Kind.RATE_LIMITED_429, operation, times=2)
+
+    for _ in range(2):
+        with pytest.raises(Throttled):
+            pause.collect(JAN_15, DUE_AT)
+    [waiting] = shop.sql.invoices(pause.account_id)
+    answer = pause.collect(JAN_15, DUE_AT)
+
+    assert ("open", None) == (waiting.state, waiting.answered_at)
+    assert FeeAnswer(state=ChargeState.PAID) == answer
+    [payment] = shop.truth.payments(pause.account_id)
+    assert [(payment.payment_id, 500)] == shop.charged(pause.account_id)
+
+
+def test_asked_too_often_the_gateway_is_left_alone_for_the_rest_of_the_round(
+    shop: StripeShop,
+) -> None:
+    account_ids = [add_account(shop, card_name=None) for _ in range(3)]
+    for account_id in account_ids:
+        shop.use_stripe_card(account_id, "visa")
+    shop.standin.fault(Kind.RATE_LIMITED_429, "create_payment_intent")
+
+    taken = shop.sql.invoice_plans_due(DUE_AT, 100)
+    paid_at_once = [shop.succeeded(account_id) for account_id in account_ids]
+    shop.sql.invoice_plans_due(DUE_AT, 100)
+
+    assert 3 == taken
+    assert [] in paid_at_once, "the one that was refused"
+    assert [1, 1, 1] == [len(shop.succeeded(account_id)) for account_id in account_ids]
 
 
 @pytest.mark.parametrize("kind", sorted(CONTRADICTIONS - {Kind.FORGETS}))

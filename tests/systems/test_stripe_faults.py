@@ -8,7 +8,7 @@ from traceback import format_exception
 import pytest
 import stripe
 
-from domain.errors import InvariantViolated, PauseError, Transient
+from domain.errors import InvariantViolated, PauseError, Throttled, Transient
 from domain.payments import Gateway, KeyRefused, Payment, PaymentState
 from domain.stripe_access import StripeAccess
 from systems.db import LOCK_WAIT_SECONDS, POOL_WAIT_SECONDS
@@ -112,6 +112,18 @@ def test_whether_a_payment_was_prepared_is_found_by_its_key(till: StripeTill, ki
 
     found = till.gateway.find_payment(KEY, order)
     assert (kind in DONE) is (found is not None)
+
+
+@pytest.mark.parametrize("method", ASKED)
+def test_being_asked_too_often_is_known_from_having_no_answer(
+    till: StripeTill, method: Method
+) -> None:
+    with pytest.raises(Throttled):
+        ASKED[method](faulty(till, Kind.RATE_LIMITED_429, method), till)
+    with pytest.raises(Transient) as unclear:
+        ASKED[method](faulty(till, Kind.CONFLICT_409, method), till)
+
+    assert not isinstance(unclear.value, Throttled)
 
 
 @pytest.mark.parametrize("kind", UNCLEAR)

@@ -1,6 +1,8 @@
 """What goes wrong at Stripe, as errors of `domain/errors.py`.
 
-    no answer, a broken one, 409, 429, 5xx     Transient           nobody knows what was done
+    no answer, a broken one, 409, 5xx          Transient           nobody knows what was done
+    429                                        Throttled           nothing was done, Stripe was
+                                                                   asked too often
     401, 403                                   Transient           nothing was done, until the
                                                                    operator has mended the key
     a key that stands for something else       InvariantViolated   our own mistake
@@ -17,7 +19,7 @@ from contextlib import contextmanager
 
 import stripe
 
-from domain.errors import InvariantViolated, PauseError, Transient
+from domain.errors import InvariantViolated, PauseError, Throttled, Transient
 from domain.payments import KeyRefused
 
 logger = logging.getLogger(__name__)
@@ -64,6 +66,8 @@ def _failure(error: stripe.StripeError, about: str) -> PauseError:
             return Transient(
                 f"Stripe refused our key when asked about {about} ({told}); check STRIPE_API_KEY"
             )
+        case stripe.RateLimitError():
+            return Throttled(f"Stripe takes no more requests for now, asked about {about} ({told})")
         case stripe.IdempotencyError():
             return InvariantViolated(
                 f"Stripe has seen the key of {about} with another request ({told})"

@@ -2,7 +2,8 @@
 
 `--hold MOMENT:ACCOUNT` names an activity, whose effect is done and not reported yet, or `charge`:
 the gateway has taken the money and nothing of it is on record. When it is reached, a file of that
-name appears in `--markers`, and the thread waits for ever.
+name appears in `--markers`, and the thread waits for ever. From then on the account gets no answer
+from this worker, however long the test takes to kill it.
 
 `--key-per-attempt` is the control: a billing system that charges under a key of its own each time
 it is asked, as a first draft might.
@@ -13,7 +14,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import wraps
 from pathlib import Path
@@ -24,6 +25,7 @@ import temporalio.client
 import temporalio.worker
 from temporalio import activity
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import (
     StartActivityInput,
     WorkflowInboundInterceptor,
@@ -32,6 +34,7 @@ from temporalio.worker import (
 )
 from temporalio.workflow import ActivityHandle
 
+from domain.errors import Code
 from domain.messages import CollectFee, FeeAnswer
 from domain.names import account_id_of
 from domain.payments import Gateway, Order, Payment, PaymentGateway
@@ -57,12 +60,19 @@ class Holds:
 
     wanted: frozenset[str]
     markers: Path
+    held: set[str] = field(default_factory=set)
 
     def at(self, moment: str, account_id: str) -> None:
         """Wait for ever if this is one of the moments."""
         if f"{moment}:{account_id}" in self.wanted:
+            self.held.add(account_id)
             (self.markers / moment).touch()
             threading.Event().wait()
+
+    def refuse_held(self, account_id: str) -> None:
+        """Have a step tried again later, by the next worker, if the account stands still here."""
+        if account_id in self.held:
+            raise ApplicationError("this worker stands still", type=Code.UNAVAILABLE)
 
 
 class HoldingGateway(PassedOn):
@@ -117,8 +127,10 @@ def with_holds(method: Callable[..., Any], holds: Holds) -> Callable[..., Any]:
 
     @wraps(method)
     def run(request: Any) -> Any:
+        account_id = account_id_of(activity.info().workflow_id or "")
+        holds.refuse_held(account_id)
         result = method(request)
-        holds.at(method.__name__, account_id_of(activity.info().workflow_id or ""))
+        holds.at(method.__name__, account_id)
         return result
 
     vars(run).pop("__temporal_activity_definition")

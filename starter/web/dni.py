@@ -8,13 +8,12 @@ import logging
 import re
 from hashlib import sha256
 from http import HTTPStatus
-from traceback import format_tb
 
 from anyio import CapacityLimiter, fail_after, to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from domain.errors import Transient
+from domain.errors import Transient, unforeseen
 from starter.web.sample_site import sample_site_routes
 from starter.web.swap_script import SwapScripts
 from systems.dni import SqlDni
@@ -104,9 +103,7 @@ def _known_tags(request: Request) -> list[str]:
 
 def _note(error: Exception) -> None:
     # Never the message: it may hold what logs must not (R17).
-    kind = type(error).__name__
     if isinstance(error, Transient | TimeoutError):
-        log.warning("a script was served that swaps nothing: %s", kind)
+        log.warning("a script was served that swaps nothing: %s", type(error).__name__)
     else:
-        where = "".join(format_tb(error.__traceback__))
-        log.error("a script could not be made, somebody has to look: %s, at\n%s", kind, where)
+        log.error("a script could not be made: %s", unforeseen(error))

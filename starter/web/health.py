@@ -3,13 +3,12 @@
 from http import HTTPStatus
 
 from fastapi import APIRouter
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import JSONResponse
 
 from domain.errors import Code
 from starter.telemetry.metrics import Metrics
 from starter.web.problems import Problem
-from systems.migrate import is_current
+from systems.migrate import hindrance
 from systems.wiring import Systems
 
 
@@ -26,18 +25,10 @@ def routes(systems: Systems, metrics: Metrics) -> APIRouter:
 
     @router.get("/readyz")
     def readyz() -> JSONResponse:
-        hindrance = _hindrance(systems)
-        metrics.ready(is_ready=hindrance is None)
-        if hindrance:
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, Code.UNAVAILABLE, hindrance)
+        missing = hindrance(systems.engine)
+        metrics.ready(is_ready=missing is None)
+        if missing:
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, Code.UNAVAILABLE, missing)
         return JSONResponse({"status": "ready"})
 
     return router
-
-
-def _hindrance(systems: Systems) -> str | None:
-    try:
-        is_usable = is_current(systems.engine)
-    except SQLAlchemyError:
-        return "The database does not answer."
-    return None if is_usable else "The database is not up to date."

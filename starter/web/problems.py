@@ -7,7 +7,6 @@ unforeseen error nothing is told but that it happened.
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
-from traceback import format_tb
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -15,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from domain.errors import Code, Figure, InvariantViolated, Rejected, Transient
+from domain.errors import Code, Figure, InvariantViolated, Rejected, Transient, unforeseen
 
 log = logging.getLogger("account_pause.web")
 
@@ -121,9 +120,7 @@ def too_large(limit: int) -> Problem:
 
 def _unforeseen(error: Exception) -> Problem:
     """The answer to an error that nobody foresaw; the log gets its kind and where it was."""
-    # The message is withheld: it may hold what logs must not (R17).
-    where = "".join(format_tb(error.__traceback__))
-    log.error("a request failed: %s, somebody has to look, at\n%s", type(error).__name__, where)
+    log.error("a request failed: %s", unforeseen(error))
     return Problem(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         INTERNAL_ERROR,

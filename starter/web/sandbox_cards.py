@@ -6,7 +6,7 @@ the page's id, which nobody can guess, may choose one, once.
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
 
@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from domain.errors import InvariantViolated, Rejected
 from domain.payments import PageState
+from starter.now import utc_now
 from starter.web.pages import Pages
 from systems.billing.card_entries import CardEntries
 from systems.gateways.sandbox import CARDS, Manner, SandboxCard, SandboxGateway
@@ -25,11 +26,6 @@ WHAT_IT_DOES = {
     Manner.LATER: "processed for a while, then paid",
     Manner.AWAY: "the gateway does not answer",
 }
-
-
-def utc_now() -> datetime:
-    """The host's clock."""
-    return datetime.now(UTC)
 
 
 def routes(

@@ -13,8 +13,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
-from traceback import format_tb
+from datetime import datetime
 from typing import Annotated
 
 import phonenumbers
@@ -22,14 +21,15 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Path
 from starlette.responses import Response
 
-from domain.errors import PauseError
+from domain.errors import PauseError, unforeseen
+from starter.now import utc_now
 from starter.web import twiml
 from starter.web.carrier import Carrier, Fields
 from starter.web.paths import VOICE, VOICE_STATUS, WHISPER
 from systems.numbers import SqlNumbers
 from systems.numbers.call_flow import MAX_STEPS, part_from, whisper_at
 from systems.numbers.calls import ANONYMOUS, REJECTED, Incoming, Route, Treatment
-from systems.numbers.trackers import is_e164
+from systems.numbers.written import is_e164
 from systems.wiring import Systems
 
 log = logging.getLogger("account_pause.voice")
@@ -50,11 +50,6 @@ SECONDS, LONGEST_CALL_SECONDS = re.compile("[0-9]{1,9}"), 86_400
 PATIENCE_SECONDS = 10.0
 
 Place = Annotated[int, Path(ge=0, le=MAX_STEPS + 1)]
-
-
-def utc_now() -> datetime:
-    """The host's clock."""
-    return datetime.now(UTC)
 
 
 class Voice:
@@ -187,9 +182,6 @@ async def _answered(work: Callable[[], str], patience_seconds: float) -> str | N
     except PauseError as error:
         log.warning("a call could not be served: %s", error)
     except Exception as error:
-        # The message is withheld: it may hold what logs must not (R17).
-        where = "".join(format_tb(error.__traceback__))
-        log.error(  # noqa: TRY400  (`exception` would log the message)
-            "a call failed: %s, somebody has to look, at\n%s", type(error).__name__, where
-        )
+        # `exception` would log the message.
+        log.error("a call failed: %s", unforeseen(error))  # noqa: TRY400
     return None

@@ -8,7 +8,7 @@ the gateway nor Temporal is asked in here, and the answer takes milliseconds.
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -27,6 +27,7 @@ from starlette.responses import JSONResponse
 from stripe import SignatureVerificationError, WebhookSignature
 
 from domain.errors import Code
+from starter.now import utc_now
 from starter.web.problems import Problem
 from systems.billing.cards import looks_like_a_card_number
 from systems.billing.events import About, GatewayEvents, about
@@ -80,11 +81,6 @@ class Event(BaseModel):
     type: Kind
     livemode: StrictBool
     data: dict[str, Any] = {}
-
-
-def utc_now() -> datetime:
-    """The host's clock."""
-    return datetime.now(UTC)
 
 
 class Webhooks:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict
 
-from domain.errors import Code, Rejected
+from domain.errors import invalid
 
 Item = TypeVar("Item")
 # What a list is sorted by; unique.
@@ -79,7 +79,5 @@ def _decoded(cursor: str) -> Key:
     except (binascii.Error, ValueError):
         parts = None
     if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
-        raise Rejected(
-            Code.VALIDATION_FAILED, "That is no cursor; begin again without one.", field="cursor"
-        )
+        raise invalid("cursor", "That is no cursor; begin again without one.")
     return tuple(parts)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from starter.backend import Backend
+from starter.now import utc_now
 from starter.web.api.guard import Guards
 from starter.web.api.once import Once
 from starter.web.identity.admission import Admission
 from starter.web.identity.entrance import Entrance
-from starter.web.identity.principal import utc_now
 from systems.requests import Requests
 from systems.wiring import Systems
 

@@ -5,9 +5,10 @@ from datetime import datetime
 
 from starlette.requests import Request
 
+from starter.now import utc_now
 from starter.web.identity.cookies import Cookies
 from starter.web.identity.forgery import Forgery
-from starter.web.identity.principal import Principal, Principals, address_of, utc_now
+from starter.web.identity.principal import Principal, Principals, address_of
 from starter.web.identity.throttle import Quotas, Throttle
 from systems.identity import Identity
 from systems.identity.log_ins import LoggedIn

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
 from ipaddress import IPv6Address, IPv6Network
 
@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from domain.errors import Code
 from domain.states import Role
+from starter.now import utc_now
 from starter.web.identity.cookies import Cookies
 from starter.web.identity.throttle import Throttle
 from starter.web.problems import Problem
@@ -41,11 +42,6 @@ class Principal:
     def is_administrator(self) -> bool:
         """Whether the user may act (R1)."""
         return self.user.role is Role.ADMIN
-
-
-def utc_now() -> datetime:
-    """The host's clock."""
-    return datetime.now(UTC)
 
 
 class Principals:

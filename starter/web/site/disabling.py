@@ -37,7 +37,7 @@ def add_disabling(router: APIRouter, guard: Guard, writer: Writer, backend: Back
     ) -> Response:
         form, then = visitor.form, visitor.form.text("then")
         if not form.text("understood"):
-            mistake = Mistake("understood", "Say that you know what is lost for good.")
+            mistake = Mistake("understood", "Tick the box to say that you know what is lost.")
             return page(visitor, form.all(TRACKER), then, [mistake])
         for each in chosen(numbers.trackers(visitor.account_id), form.all(TRACKER)):
             backend.disable_tracker(visitor.account_id, visitor.user_id, each.tracker_id)

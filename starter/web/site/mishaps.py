@@ -47,6 +47,9 @@ def answer(writer: Writer, request: Request, problem: Problem) -> Response:
         return go_to(log_in_first(request))
     if problem.code in INSTEAD:
         return go_to(INSTEAD[Code(problem.code)])
+    if request.method == "GET" and request.url.path in paths.WITHOUT_PAGE - {paths.HOME}:
+        # A browser that is asked to load anew a page which was the answer to a form.
+        return go_to(paths.HOME)
     headers = dict(problem.headers or {})
     if problem.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)

@@ -144,7 +144,7 @@ class _Pages:
             "pause_too_many",
             visitor,
             section=paths.BILLING,
-            mistakes=[Mistake("trackers", _still(missing))] if picked else (),
+            mistakes=[Mistake("trackers", _still(missing))] if tracker_ids else (),
             figures=preview.refusal.figures,
             trackers=active,
             picked={each.tracker_id for each in picked},

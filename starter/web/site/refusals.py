@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from domain.errors import Code, Figure, Rejected
 from starter.web.site import paths
 from starter.web.site.forms import Mistake
+from starter.web.site.words import dated
 
 
 @dataclass(frozen=True)
@@ -64,4 +65,4 @@ def mistake_of(error: Rejected, field: str = "") -> Mistake:
 
 def _resume_date(figures: Mapping[str, Figure]) -> str:
     earliest, latest = figures.get("earliest"), figures.get("latest")
-    return f"The resume date must lie from {earliest} to {latest}."
+    return dated(f"The resume date must lie from {earliest} to {latest}.")

@@ -80,7 +80,7 @@ class _Pages:
 
     def mistakes(self, visitor: Visitor) -> Sequence[Mistake]:
         if not visitor.form.text(ACCEPT):
-            return [Mistake(ACCEPT, "Say that the plan is to begin again.")]
+            return [Mistake(ACCEPT, "Tick the box to say that you have read this.")]
         is_as_shown = visitor.form.text(SHOWN) == mark_of(self._backend.preview(visitor.account_id))
         return () if is_as_shown else [Mistake("", CHANGED)]
 

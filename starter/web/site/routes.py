@@ -10,12 +10,13 @@ progress  how far it is, and what became of it           resuming    what comes 
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from fastapi import APIRouter
 
 from domain.errors import InvariantViolated
 from starter.backend import Backend
+from starter.now import utc_now
 from starter.web.identity.entrance import Entrance
 from starter.web.site.activity import add_activity
 from starter.web.site.billing import add_billing
@@ -34,11 +35,6 @@ from starter.web.site.status import add_status
 from starter.web.site.trackers import add_trackers
 from starter.web.site.waiting import WAIT_SECONDS, Waiting
 from starter.web.site.writer import Writer
-
-
-def utc_now() -> datetime:
-    """The host's clock."""
-    return datetime.now(UTC)
 
 
 def site_routes(

@@ -10,8 +10,9 @@ from anyio import from_thread
 from fastapi import APIRouter, Response
 
 from domain.calendar import local_date
-from domain.errors import Rejected, Transient
+from domain.errors import Code, Rejected, Transient
 from domain.messages import ChargeStatus, Status
+from domain.money import CURRENCY
 from domain.policy import Action
 from domain.ports import Act
 from domain.states import ActKind, ChargeState, PauseState
@@ -77,7 +78,9 @@ def add_status(router: APIRouter, guard: Guard, writer: Writer, backend: Backend
             if pages.has_date(visitor, resume_on):
                 # Sent twice: the first has done it.
                 return go_to(f"{paths.STATUS}?done=date")
-            return pages.page(visitor, [mistake_of(error, ON)], typed=form.text(ON))
+            is_changed = error.code == Code.PRECONDITION_FAILED
+            typed = "" if is_changed else form.text(ON)
+            return pages.page(visitor, [mistake_of(error, ON)], typed=typed)
         except Transient:
             return pages.page(visitor, [Mistake("", UNREACHABLE)], typed=form.text(ON))
         return go_to(f"{paths.STATUS}?done=date")
@@ -152,5 +155,5 @@ def charges_of(status: Status) -> Charges:
     so_far = tuple(each for each in status.charges if each.state not in STILL_COMING)
     to_come = tuple(each for each in status.charges if each.state in STILL_COMING)
     paid = [each for each in so_far if each.state is ChargeState.PAID]
-    currency = status.terms.currency if status.terms else "USD"
+    currency = status.terms.currency if status.terms else CURRENCY
     return Charges(so_far, to_come, sum(each.amount_minor for each in paid), currency)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated
 
-import phonenumbers
 from fastapi import APIRouter, Response
 
 from domain.errors import Rejected
@@ -17,6 +16,7 @@ from starter.web.site.forms import LONGEST_LINE, Form, Mistake, fresh_id, kept_i
 from starter.web.site.guard import Guard, Visitor
 from starter.web.site.writer import Writer, go_to
 from systems.numbers.trackers import NewTracker, TrackerStatus
+from systems.numbers.written import read_e164
 
 # Numbers without a country code are read as those of this country.
 COUNTRY = "US"
@@ -146,9 +146,5 @@ def _type(form: Form) -> TrackerType:
 
 
 def e164(text: str) -> str:
-    """A phone number as people write it, in E.164; what is none stays as it is."""
-    try:
-        parsed = phonenumbers.parse(text, COUNTRY)
-    except phonenumbers.NumberParseException:
-        return text
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    """A phone number as people write it, in E.164; what is no complete one stays as it is."""
+    return read_e164(text, COUNTRY) or text

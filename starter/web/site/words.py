@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import phonenumbers
 
 from domain.declines import explained
-from domain.money import display
+from domain.money import CURRENCY, display
 from domain.states import ChargeState, PauseState, Role
 from systems.numbers.calls import ANONYMOUS
 from systems.tables import InvoiceState
@@ -58,7 +58,7 @@ TONES: Mapping[str, str] = {
 }
 
 
-def money(amount_minor: int, currency: str = "USD") -> str:
+def money(amount_minor: int, currency: str = CURRENCY) -> str:
     """An amount of cents: ``$5.00``."""
     return display(amount_minor, currency)
 

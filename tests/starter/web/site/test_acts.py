@@ -90,7 +90,7 @@ async def test_the_resume_is_what_its_page_said(stage: Stage, visit: Visit) -> N
     quote = stage.systems.billing.quote(stage.account_id)
     assert (422, "#accept") == (
         unread.status,
-        unread.page.links["Say that the plan is to begin again."],
+        unread.page.links["Tick the box to say that you have read this."],
     )
     for shown in (offered, resumed):
         assert "$95.00" in shown.text
@@ -120,7 +120,8 @@ async def test_the_resume_date_is_moved_and_dropped(stage: Stage, visit: Visit) 
     assert late == refused.page.form("Change the date").value("resume_on")
     assert "Choose a date first." in unknown.text
     assert f"{paths.STATUS}?done=date" == twice.path
-    assert "Somebody else has changed it meanwhile." in outdated.text
+    assert "Somebody else has changed it meanwhile. This is how it stands now." in outdated.text
+    assert earlier.isoformat() == outdated.page.form("Change the date").value("resume_on")
     assert f"resumes by itself on {latest.day} {latest:%B %Y}" in dropped.text
     assert not dropped.page.has_button("Back to the latest date")
 

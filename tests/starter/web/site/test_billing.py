@@ -68,7 +68,7 @@ async def test_invoices_are_listed_with_lines_states_and_why_a_card_was_declined
 
     invoices = systems.billing.invoices(account.account_id)
     assert invoices
-    assert len(invoices) == shown.text.count("Call tracking $95.00 Together $95.00") - 1
+    assert len(invoices) == shown.text.count("Call tracking $95.00 Total $95.00") - 1
     assert "Past due Declined: There is not enough money on it" in shown.text
     assert "Past due" in by_manager.text
     assert "not enough money" not in by_manager.text
@@ -217,6 +217,8 @@ async def test_after_a_new_card_account_status_says_that_it_is_tried(
 
     # The pause itself could not be told, with Temporal away: the worker does that.
     assert paths.STATUS in back.path
+    assert "What is unpaid is tried on it now." in back.text
+    assert paths.STATUS == back.page.links["Look again"]
     assert "card ending in 4444" in back.text
 
 

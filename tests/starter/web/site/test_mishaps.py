@@ -46,6 +46,11 @@ async def test_what_is_not_there_is_a_page(visit: Visit) -> None:
         assert "default-src 'none'" in shown.headers["content-security-policy"]
 
 
+async def test_where_only_forms_are_sent_to_a_reload_leads_home(visit: Visit) -> None:
+    for path in (paths.RESUME_DATE, paths.ENTER_CARD, paths.LOG_OUT):
+        assert paths.ACTIVITY == (await visit.get(path)).path
+
+
 async def test_programs_get_a_document_of_what_is_not_there(visit: Visit) -> None:
     answers = [
         await visit.client.get("/nope", headers={"Accept": "application/json"}),

@@ -12,7 +12,7 @@ from domain.terms import Offer
 from starter.backend import Backend
 from starter.preview import Preview
 from starter.web.site import paths
-from starter.web.site.words import clock, day, phone
+from starter.web.site.words import clock, dated, day, phone
 from systems.sample import SampleAccount
 from systems.wiring import Systems
 from tests.starter.web.site.accounts import TIME_ZONE, new_account
@@ -55,7 +55,7 @@ async def test_the_page_shows_every_date_and_amount_of_the_preview(
     assert 200 == shown.status
     for fee in preview.timeline.fees:
         assert f"{day(fee.billing_on)} {clock(fee.due_at, TIME_ZONE)}" in shown.text
-    assert "6 fees, $30.00 together" in shown.text
+    assert "6 fees, $30.00 in total" in shown.text
     assert day(preview.timeline.resume_on) in shown.text
     assert day(preview.plan_resumes_on) in shown.text
     assert display(preview.plan_amount_minor) in shown.text
@@ -71,7 +71,7 @@ async def test_another_resume_date_shows_another_course(visit: Visit, preview: P
     )
 
     assert day(local_date(preview.at, TIME_ZONE) + timedelta(days=35)) in shown.text
-    assert "1 fee, $5.00 together" in shown.text
+    assert "1 fee, $5.00 in total" in shown.text
     form = shown.page.form(PAUSE)
     assert in_days(preview, 35) == form.value("resume_on")
     assert ("holidays", "yes") == (form.value("reason"), form.value("accept"))
@@ -94,7 +94,7 @@ async def test_a_date_that_was_typed_in_and_not_looked_at_is_shown_first(
 
     assert 422 == shown.status
     assert "no longer what this page showed" in shown.text
-    assert "1 fee, $5.00 together" in shown.text
+    assert "1 fee, $5.00 in total" in shown.text
     assert systems.accounts.last_act(account.account_id) is None
 
 
@@ -102,7 +102,9 @@ async def test_a_date_that_cannot_be_is_refused_at_its_field(
     visit: Visit, preview: Preview
 ) -> None:
     first = await visit.get(paths.PAUSE)
-    out_of_bounds, no_date = "The resume date must lie from", "That is no date"
+    earliest, latest = in_days(preview, 1), preview.timeline.latest_resume_on.isoformat()
+    out_of_bounds = dated(f"The resume date must lie from {earliest} to {latest}.")
+    no_date = "That is no date"
     for typed, words in (
         (in_days(preview, 0), out_of_bounds),
         (in_days(preview, 500), out_of_bounds),
@@ -217,9 +219,13 @@ async def test_with_too_many_numbers_trackers_are_chosen_then_disabled_then_it_g
         assert "this account has 53" in shown.text
         assert "52 numbers" in shown.text
 
+        none = await visit.send(shown, "Go on with these")
+        assert none.page.title.startswith("Error: ")
+        assert "That is not enough: 3 numbers more must be given up." in none.text
+
         too_few = await visit.send(shown, "Go on with these", tracker=single)
         assert "That is not enough: 2 numbers more must be given up." in too_few.text
-        assert single == too_few.page.form("Go on with these").value("tracker")
+        assert ("tracker", single) in too_few.page.form("Go on with these").fields
 
         asked = await visit.send(too_few, "Go on with these", tracker=[single, pool])
         assert paths.DISABLE_TRACKERS in asked.path
@@ -257,8 +263,9 @@ async def test_the_terms_say_the_figures_of_the_offer(systems: Systems, offer: O
         shown = await visit.get(paths.PAUSE)
         cancel = await visit.get(paths.CANCEL)
 
-    assert f"for {display(offer.fee_minor)} a month, for up to {offer.months} months" in cancel.text
-
+    for page in (shown, cancel):
+        assert f"Keep up to {offer.max_numbers} tracking numbers for" in page.text
+        assert f"{display(offer.fee_minor)} a month, for up to {offer.months} months" in page.text
     assert f"version {offer.version}" in shown.text
     assert f"{display(offer.fee_minor)} on each" in shown.text
     assert f"Up to {offer.max_numbers} tracking phone numbers" in shown.text

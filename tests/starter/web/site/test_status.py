@@ -127,6 +127,8 @@ async def test_the_lists_that_stay_open_lead_to_account_status(
             assert "This account is paused" in shown.text
             assert "I'd like to cancel my account" not in shown.page.links
             assert not shown.page.has_button("Disable the chosen trackers …")
+            # A tracker that does not ring is not called active.
+            assert (path == paths.TRACKERS) == (" Kept " in shown.text)
 
 
 async def test_a_pause_that_begins_or_ends_is_followed_instead(

@@ -177,6 +177,8 @@ async def test_while_paused_a_form_from_before_changes_nothing(
     [
         ("(312) 555-0100", "+13125550100"),
         ("+33 1 99 00 12 34", "+33199001234"),
+        ("555-0100", "555-0100"),
+        ("(312) 555-0100 ext 5", "(312) 555-0100 ext 5"),
         ("nothing", "nothing"),
     ],
 )

@@ -13,9 +13,10 @@ from starlette.middleware import Middleware
 from domain.states import Role
 from domain.terms import Offer
 from settings import Settings
-from starter.backend import Backend, utc_now
+from starter.backend import Backend
 from starter.client import PauseClient
 from starter.connect import connect
+from starter.now import utc_now
 from starter.web import sandbox_cards
 from starter.web.app import build_app
 from starter.web.guards import BodyLimit, LastResort, SafeHeaders

@@ -11,7 +11,7 @@ PYTEST_ARGS ?=
 .PHONY: help run demo test test-thorough test-slow check bench screenshots histories pins clean runtime-venv test-venv
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: runtime-venv ## Start the local stack
 	@$(BIN)/account-pause up

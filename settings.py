@@ -14,12 +14,16 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as Unreadable
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from domain.states import LadderEnd
 from domain.stripe_access import StripeAccess
 from domain.terms import Offer
 
 DEFAULTS = Offer()
+DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")
 
 
 class LogFormat(StrEnum):
@@ -173,6 +177,20 @@ class Settings(BaseSettings):
             raise ValueError("the ladder's days must rise, and the last attempt be the latest")
         return self
 
+    @field_validator("database_url", "gateway_url")
+    @classmethod
+    def _databases_are_known(cls, value: str) -> str:
+        try:
+            is_known = not value or make_url(value).drivername in DATABASES
+        except (ArgumentError, ValueError):
+            is_known = False
+        if not is_known:
+            # The value itself may hold a password.
+            raise ValueError(
+                "write it as sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
+            )
+        return value
+
     @field_validator("trusted_proxies")
     @classmethod
     def _proxies_are_addresses(cls, value: str) -> str:
@@ -189,10 +207,13 @@ class Settings(BaseSettings):
         """
         try:
             return cls()
+        except Unreadable as error:
+            raise SettingsError(
+                f"The settings cannot be used: {error}; a list is JSON, such as [1, 5, 10]"
+            ) from None
         except ValidationError as error:
             problems = "; ".join(
-                f"{'.'.join(map(str, problem['loc'])) or 'settings'}: {problem['msg']}"
-                for problem in error.errors()
+                f"{_variable(problem['loc'])}: {problem['msg']}" for problem in error.errors()
             )
             raise SettingsError(f"The settings cannot be used: {problems}") from None
 
@@ -246,3 +267,11 @@ class Settings(BaseSettings):
     def graceful_shutdown(self) -> timedelta:
         """`shutdown_seconds` as the SDK takes it."""
         return timedelta(seconds=self.shutdown_seconds)
+
+
+def _variable(place: tuple[int | str, ...]) -> str:
+    """The variable that a problem is about, by where pydantic has found it."""
+    name = ".".join(map(str, place))
+    if not name or name.isupper():
+        return name or "together"
+    return f"ACCOUNT_PAUSE_{name.upper()}"

@@ -7,8 +7,9 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,12 +28,13 @@ from activities.numbers import NumberActivities
 from activities.reconciliation import ReconciliationActivities
 from domain.names import TASK_QUEUE, WORKER_DEPLOYMENT
 from domain.payments import Gateway, KeyRefused
-from domain.ports import Access, Accounts, Billing, Dni, Mailer, Numbers, Reconciler
+from domain.ports import Access, Accounts, Billing, Dni, Numbers, Reconciler
 from domain.terms import Offer
 from settings import Settings, SettingsError
 from starter.connect import connect
 from starter.production import check_production
-from starter.redoing import Redo, caught_up
+from starter.redoing import Redo, catches_up, caught_up
+from starter.stopping import sleep_unless_stopped
 from starter.sweeping import Sweeper, swept_regularly
 from starter.telemetry import OFF, Telemetry, switched_on
 from starter.telemetry.gauges import gauges_shown
@@ -161,31 +163,33 @@ async def main(settings: Settings, stop: asyncio.Event, telemetry: Telemetry = O
     if not is_current(systems.engine):
         sys.exit("The database is not up to date: run `account-pause migrate`, then start again.")
     mailer = SmtpMailer(settings.smtp_url) if settings.smtp_url else FileMailer(settings.mail_dir)
+    relay = Relay(systems.db, mailer, Letters(settings.pages_url).render)
     readiness = Readiness(systems.engine, stop)
     async with health_served(settings.health_address, readiness, telemetry.metrics):
         client = await _connect_or_stop(stop, telemetry)
         if client is not None:
-            await _work(settings, systems, mailer, client, stop, readiness, telemetry)
+            # Before any step: on an older copy it would go astray. Once, since steps go on also
+            # while only Temporal's lists are away.
+            redo = Redo(client, systems)
+            is_caught_up = await catches_up(redo)
+            async with _working(settings, systems, client) as worker:
+                readiness.polls(client, worker)
+                # The plan must not take dates of accounts whose pause an older copy does not know.
+                if not is_caught_up:
+                    await caught_up(redo, stop)
+                async with (
+                    gauges_shown(telemetry, systems.db, client),
+                    swept_regularly(
+                        Sweeper(client, systems), settings.sweep_seconds, telemetry.metrics.swept
+                    ),
+                ):
+                    await _run_jobs(_jobs(systems, relay, client), settings.job_seconds, stop)
     log.info("stopped")
 
 
-async def _work(
-    settings: Settings,
-    systems: Systems,
-    mailer: Mailer,
-    client: Client,
-    stop: asyncio.Event,
-    readiness: Readiness,
-    telemetry: Telemetry,
-) -> None:
-    jobs = Jobs(
-        systems.billing,
-        Relay(systems.db, mailer, Letters(settings.pages_url).render),
-        systems.events,
-        systems.card_entries,
-        Waker(client, asyncio.get_running_loop()).wake,
-        systems.refunds,
-    )
+@asynccontextmanager
+async def _working(settings: Settings, systems: Systems, client: Client) -> AsyncIterator[Worker]:
+    """A worker that takes tasks within the block."""
     steps = activities(
         systems.accounts,
         systems.numbers,
@@ -212,15 +216,18 @@ async def _work(
             if settings.build_id:
                 log.info("build %s gets work once it is the current one", settings.build_id)
             await asyncio.to_thread(_say_where_money_moves, systems.gateway)
-            readiness.polls(client, worker)
-            # The plan must not take dates of accounts whose pause an older copy does not know.
-            await caught_up(Redo(client, systems), stop)
-            sweeper = Sweeper(client, systems)
-            async with (
-                gauges_shown(telemetry, systems.db, client),
-                swept_regularly(sweeper, settings.sweep_seconds, telemetry.metrics.swept),
-            ):
-                await _run_jobs(jobs, settings.job_seconds, stop)
+            yield worker
+
+
+def _jobs(systems: Systems, relay: Relay, client: Client) -> Jobs:
+    return Jobs(
+        systems.billing,
+        relay,
+        systems.events,
+        systems.card_entries,
+        Waker(client, asyncio.get_running_loop()).wake,
+        systems.refunds,
+    )
 
 
 def _say_where_money_moves(gateway: Gateway) -> None:
@@ -238,21 +245,14 @@ async def _connect_or_stop(stop: asyncio.Event, telemetry: Telemetry) -> Client 
             return await connect(identity=IDENTITY, telemetry=telemetry)
         except RuntimeError as error:
             log.warning("waiting for Temporal: %s", error)
-            await _sleep_unless_stopped(stop, RECONNECT_SECONDS)
+            await sleep_unless_stopped(stop, RECONNECT_SECONDS)
     return None
 
 
 async def _run_jobs(jobs: Jobs, seconds: float, stop: asyncio.Event) -> None:
     while not stop.is_set():
         await asyncio.to_thread(jobs.run_once, datetime.now(UTC))
-        await _sleep_unless_stopped(stop, seconds)
-
-
-async def _sleep_unless_stopped(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return
+        await sleep_unless_stopped(stop, seconds)
 
 
 async def _run_until_signalled(settings: Settings) -> None:

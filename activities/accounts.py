@@ -1,7 +1,5 @@
 """Steps on the accounts system: what is checked, recorded and announced as a pause goes on."""
 
-from datetime import datetime
-
 from activities.failures import step
 from domain.calendar import local_date
 from domain.errors import Code, InvariantViolated, Rejected
@@ -162,12 +160,14 @@ class AccountActivities:
         try:
             self._check_administrator(request.account_id, request.requested_by)
         except Rejected:
-            actor, at = request.requested_by, request.at
-            self._note_ignored(request, actor, f"{what}_ignored_not_an_administrator", at)
+            self._accounts.note(
+                request.act_id,
+                request.account_id,
+                request.requested_by,
+                f"{what}_ignored_not_an_administrator",
+                request.at,
+            )
             raise
-
-    def _note_ignored(self, request: Step, actor: str, what: str, at: datetime) -> None:
-        self._accounts.note(request.act_id, request.account_id, actor, what, at)
 
     def _act(self, act_id: str) -> Act:
         act = self._accounts.act(act_id)

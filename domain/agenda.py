@@ -143,16 +143,15 @@ class Agenda:
         return [*collects, *drain, *reminders[-1:]]
 
     def upcoming(self) -> list[Due]:
-        """Everything that is planned as things stand, in the order of its instants."""
+        """All that is planned as things stand, in the order of its instants; last the end."""
         end = self._first_end()
         planned: list[Due] = [*self._collects(), *self._drain(), *self._reminders()]
         before = [due for due in planned if due.at < end.at]
         return [*sorted(before, key=lambda due: due.at), end]
 
-    def wake_at(self) -> datetime | None:
+    def wake_at(self) -> datetime:
         """The next instant at which `due` names something, however long ago it was."""
-        upcoming = self.upcoming()
-        return upcoming[0].at if upcoming else None
+        return self.upcoming()[0].at
 
     @property
     def is_past_due(self) -> bool:

@@ -8,7 +8,6 @@ from bisect import bisect_left
 from calendar import monthrange
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
@@ -16,6 +15,9 @@ from dateutil.relativedelta import relativedelta
 # The local time of day at which a billing date falls due (R7) and people are written to (R12).
 NINE = time(9)
 MIDNIGHT = time(0)
+
+# No place on earth is further ahead of UTC, so no later local date can have begun.
+FURTHEST_AHEAD = timedelta(hours=14)
 
 
 def billing_date(year: int, month: int, billing_day: int) -> date:
@@ -42,11 +44,6 @@ def billing_dates_from(billing_day: int, first: date) -> Iterator[date]:
     while True:
         yield current
         current = next_billing_date(billing_day, current)
-
-
-def billing_dates_between(billing_day: int, first: date, end: date) -> list[date]:
-    """The billing dates in ``[first, end)``."""
-    return list(takewhile(lambda day: day < end, billing_dates_from(billing_day, first)))
 
 
 def previous_billing_date(billing_day: int, before: date) -> date:

@@ -15,6 +15,7 @@ carry ids, counts, dates and amounts only (R17).
 
 from collections.abc import Mapping
 from enum import StrEnum
+from traceback import format_tb
 
 Figure = str | int
 
@@ -69,3 +70,17 @@ class Throttled(Transient):
 
 class InvariantViolated(PauseError):
     """Something that cannot be is. Nothing further is done until a person has looked."""
+
+
+def invalid(field: str, message: str) -> Rejected:
+    """The refusal of what was given for `field`."""
+    return Rejected(Code.VALIDATION_FAILED, message, field=field)
+
+
+def unforeseen(error: Exception) -> str:
+    """What a log tells of an error that nobody foresaw: its kind and where it was.
+
+    The message is withheld: it may hold what logs must not (R17).
+    """
+    where = "".join(format_tb(error.__traceback__))
+    return f"{type(error).__name__}, somebody has to look, at\n{where}"

@@ -129,7 +129,10 @@ class Refusal(Message):
 
 
 class NextEvent(Message):
-    """What happens next: `resume`, `close`, `fee`, `look_up`, `stop_routing` or `remind`."""
+    """What comes next.
+
+    `resume`, `close`, `fee`, `collect_again`, `look_up`, `stop_routing` or `remind`.
+    """
 
     kind: str
     at: datetime

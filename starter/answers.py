@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from temporalio.client import (
     WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
@@ -63,6 +64,11 @@ def translated() -> Iterator[None]:
             "no worker answered in time: is one running? The request stands; asking again is safe"
         ) from error
     except RPCError as error:
+        if _lacks_namespace(error):
+            raise Transient(
+                "Temporal has no such namespace: is it that of TEMPORAL_NAMESPACE?"
+                " `account-pause namespace` makes one"
+            ) from error
         if error.status is RPCStatusCode.NOT_FOUND:
             raise RunIsGone from error
         if error.status in (RPCStatusCode.CANCELLED, RPCStatusCode.DEADLINE_EXCEEDED):
@@ -73,8 +79,18 @@ def translated() -> Iterator[None]:
         if "Failed client connect" not in str(error):
             raise
         raise Transient("Temporal did not answer: no connection") from error
+    except WorkflowQueryRejectedError as error:
+        # It was asked of a run that is open.
+        raise RunIsGone from error
     except WorkflowQueryFailedError as error:
         raise Transient("the run could not be asked where it stands") from error
+
+
+def _lacks_namespace(error: RPCError) -> bool:
+    """Without its namespace every run is not found; none of them is over."""
+    return any(
+        each.type_url.endswith("NamespaceNotFoundFailure") for each in error.grpc_status.details
+    )
 
 
 def _rejection_of(cause: BaseException | None) -> Exception:

@@ -7,7 +7,7 @@ reason of a pause, goes to the audit and nowhere else (R17).
 from asyncio import to_thread
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from uuid import uuid4
 
 from domain.errors import Code, Rejected
@@ -22,6 +22,7 @@ from domain.terms import Offer, Terms
 from domain.timeline import Timeline
 from starter.client import PauseClient
 from starter.listing import Listing, SortedBy, list_acts
+from starter.now import utc_now
 from starter.preview import Preview, preview_of_open_act, preview_of_pause
 from starter.runs import Run
 from systems.accounts.act_list import Wanted
@@ -32,11 +33,6 @@ from systems.numbers.trackers import TrackerView
 from systems.wiring import Systems
 
 EVERY_OPEN_ACT = Wanted()
-
-
-def utc_now() -> datetime:
-    """The host's clock."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -280,7 +276,7 @@ class Backend:
             card.expires_year,
             at,
         )
-        self._record(account_id, requested_by, "card_changed")
+        self._audit(account_id, requested_by, "card_changed")
         if is_closed:
             reopened = self.systems.reopening.reopen(account_id, requested_by, at)
             return CardChanged(on_file, reopened)
@@ -318,7 +314,7 @@ class Backend:
             return
         self._check_terms(account_id, terms_version)
         if reason:
-            self._record(account_id, requested_by, "pause_requested", pause_id, reason)
+            self._audit(account_id, requested_by, "pause_requested", pause_id, reason)
 
     def _check_administrator(self, account_id: str, user_id: str) -> None:
         self.systems.accounts.account(account_id)
@@ -370,7 +366,7 @@ class Backend:
             currency=quote.currency,
         )
 
-    def _record(
+    def _audit(
         self,
         account_id: str,
         actor: str,

@@ -1,11 +1,11 @@
 """Where cards are handed in: a page of the gateway's is opened, and what was entered is taken."""
 
 import asyncio
-from datetime import UTC, datetime
 
-from domain.errors import Code, Rejected, Transient
+from domain.errors import Code, Rejected, Transient, invalid
 from domain.payments import CardPage, PageState
 from starter.backend import Backend
+from starter.now import utc_now
 from systems.billing.cards import CardView
 
 # A pause that was not told in time is told by the worker, which goes on with the page.
@@ -46,7 +46,7 @@ class CardDesk:
     ) -> CardView | None:
         known = self._entries.entry(page_id)
         if known is None or known.account_id != account_id:
-            raise _invalid(f"Account {account_id} has no such card page.")
+            raise invalid("token", f"Account {account_id} has no such card page.")
         state = self._looked_up(page_id, loop)
         if state is PageState.OPEN:
             raise Rejected(
@@ -54,13 +54,15 @@ class CardDesk:
                 f"Account {account_id}: no card was entered on that page so far.",
             )
         if state is PageState.EXPIRED:
-            raise _invalid(f"Account {account_id}: that card page has expired; open another one.")
+            raise invalid(
+                "token", f"Account {account_id}: that card page has expired; open another one."
+            )
         return self._backend.systems.billing.card(account_id)
 
     def _looked_up(self, page_id: str, loop: asyncio.AbstractEventLoop) -> PageState:
         entries = self._entries
         try:
-            entries.look_up(page_id, _utc_now(), lambda account_id: self._tell(account_id, loop))
+            entries.look_up(page_id, utc_now(), lambda account_id: self._tell(account_id, loop))
         except Transient:
             entry = entries.entry(page_id)
             if entry is None or entry.state is not PageState.ENTERED:
@@ -78,11 +80,3 @@ class CardDesk:
             telling.cancel()
             raise Transient(f"the pause of account {account_id} was not told in time") from None
         return True
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _invalid(message: str) -> Rejected:
-    return Rejected(Code.VALIDATION_FAILED, message, field="token")

@@ -1,8 +1,8 @@
-"""The typed client of pauses, and the only caller of Temporal's client.
+"""The typed client of pauses: what starts, asks and signals the runs on somebody's request.
 
 Every method answers with a `Status` or raises an error of `domain/errors.py`; nothing of Temporal
 reaches the caller. All of them may be repeated, at once or months later, with one effect and a true
-answer (R15): what has ended is answered from the database, since histories are kept for a day.
+answer (R15): what has ended is answered from the database, since histories are not kept for ever.
 """
 
 import asyncio
@@ -15,8 +15,11 @@ from temporalio.client import (
     WorkflowFailureError,
     WorkflowHandle,
 )
-from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.common import (
+    QueryRejectCondition,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+)
 
 from domain import names
 from domain.errors import Code, Rejected, Transient
@@ -122,11 +125,8 @@ class PauseClient:
             requested_at=requested_at or datetime.now(UTC),
             pause_id=act.act_id,
         )
-        handle = self._handle(act)
-        with translated():
-            if not await self._signal(handle, names.RESUME, request) and await self._revive(act):
-                await self._signal(handle, names.RESUME, request)
-        return await self._ended_or_current(handle, act, wait)
+        await self._signal(act, names.RESUME, request)
+        return await self._ended_or_current(self._handle(act), act, wait)
 
     async def change_resume_date(
         self,
@@ -215,8 +215,8 @@ class PauseClient:
         """Tell a running pause that a new card is on file; nothing happens without one."""
         act = await self._records.open_act(account_id)
         if act is not None and act.kind is ActKind.PAUSE:
-            with translated():
-                await self._signal(self._handle(act), names.PAYMENT_METHOD_UPDATED)
+            # A run that is started anew has nothing unpaid in mind yet: it would not listen.
+            await self._has_sent(act, names.PAYMENT_METHOD_UPDATED)
 
     async def retry(self, account_id: str) -> None:
         """Let the steps that wait for an operator go on.
@@ -225,17 +225,15 @@ class PauseClient:
             Rejected: `pause_not_found` when nothing is running for the account.
         """
         act = await self._records.open_act(account_id)
-        if act is None:
+        if act is None or not await self._signal(act, names.RETRY):
             raise Rejected(Code.PAUSE_NOT_FOUND, f"Nothing is running for account {account_id}.")
-        with translated():
-            await self._signal(self._handle(act), names.RETRY)
 
     async def status(self, account_id: str) -> Status:
         """Where the account's open pause or close stands, else how the last one ended.
 
         Raises:
             Rejected: `account_not_found`, `pause_not_found` when there never was one.
-            Transient: the run exists and no worker answers for it.
+            Transient: no worker answers for the run, or the run is lost.
         """
         await self._records.check_account(account_id)
         act = await self._records.last_act(account_id)
@@ -300,25 +298,31 @@ class PauseClient:
         workflow_id = workflow_id_of(account_id, kind)
         return self._temporal.get_workflow_handle_for(AccountPause.run, workflow_id)
 
-    async def _signal(
-        self, handle: WorkflowHandle[AccountPause, Status], name: str, *args: ResumeRequest
-    ) -> bool:
+    async def _signal(self, act: Act, name: str, *args: ResumeRequest) -> bool:
+        """Send the signal to the act's run; False if the act is over.
+
+        A run that is lost is started anew for it.
+        """
+        if await self._has_sent(act, name, *args):
+            return True
+        return await self._revive(act) and await self._has_sent(act, name, *args)
+
+    async def _has_sent(self, act: Act, name: str, *args: ResumeRequest) -> bool:
         """Whether there was a run to send the signal to."""
         try:
-            await handle.signal(name, args=args)
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
+            with translated():
+                await self._handle(act).signal(name, args=args)
+        except RunIsGone:
             return False
         return True
 
     async def _revive(self, act: Act) -> bool:
-        """Start the pause's run anew if it is gone though the pause is not over (S2).
+        """Start the act's run anew if it is gone though the act is not over (S2).
 
-        Somebody terminated it, or Temporal lost it. The new run takes the pause up as it stands.
+        Somebody terminated it, or Temporal lost it. The new run takes the act up as it stands.
         """
         current = await self._records.act(act.act_id)
-        if current is None or current.ended_at is not None or current.kind is not ActKind.PAUSE:
+        if current is None or current.ended_at is not None:
             return False
         await start_anew(self._temporal, current)
         return True
@@ -346,8 +350,28 @@ class PauseClient:
             return (await self._records.now(act)).status()
 
     async def _current(self, act: Act) -> Status:
-        with translated():
-            return await self._handle(act).query(AccountPause.status, rpc_timeout=QUERY_TIMEOUT)
+        """What the act's run says; how the act has ended, if that is just so.
+
+        A run that was terminated would still answer, as if it went on.
+
+        Raises:
+            Transient: no worker answers, or nothing runs for the act.
+        """
+        try:
+            with translated():
+                return await self._handle(act).query(
+                    AccountPause.status,
+                    reject_condition=QueryRejectCondition.NOT_OPEN,
+                    rpc_timeout=QUERY_TIMEOUT,
+                )
+        except RunIsGone:
+            current = await self._records.now(act)
+        if current.ended_at is None:
+            raise Transient(
+                f"nothing runs for {act.act_id}, which is not over: its run was ended by hand or"
+                " lost. A worker starts it anew within minutes, `account-pause rebuild` at once"
+            )
+        return current.status()
 
     async def _until_ended(self, workflow_id: str) -> None:
         handle = self._temporal.get_workflow_handle(workflow_id)

@@ -2,8 +2,9 @@
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.envconfig import ClientConfig
+from temporalio.envconfig import ClientConfig, ClientConnectConfig
 
+from settings import SettingsError
 from starter.telemetry import OFF, Telemetry
 
 LOCAL_ADDRESS = "127.0.0.1:7233"
@@ -23,8 +24,9 @@ async def connect(
 
     Raises:
         RuntimeError: nothing answers there.
+        SettingsError: Temporal's variables, or its file, cannot be used.
     """
-    config = ClientConfig.load_client_connect_config()
+    config = _configured()
     config["target_host"] = address or config.get("target_host") or LOCAL_ADDRESS
     return await Client.connect(
         **config,
@@ -38,9 +40,16 @@ async def connect(
 
 def configured_address() -> str | None:
     """The service that `TEMPORAL_ADDRESS`, or the profile of Temporal's own tools, names."""
-    return ClientConfig.load_client_connect_config().get("target_host")
+    return _configured().get("target_host")
 
 
 def configured_namespace() -> str:
     """The namespace that `TEMPORAL_NAMESPACE`, or the profile of Temporal's own tools, names."""
-    return ClientConfig.load_client_connect_config().get("namespace") or "default"
+    return _configured().get("namespace") or "default"
+
+
+def _configured() -> ClientConnectConfig:
+    try:
+        return ClientConfig.load_client_connect_config()
+    except (RuntimeError, OSError, ValueError) as error:
+        raise SettingsError(f"Temporal's own settings cannot be used: {error}") from None

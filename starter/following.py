@@ -18,7 +18,7 @@ EVERY_SECONDS = 2.0
 
 RUN_IS_GONE = (
     "This pause is not over, and nothing runs for it: its run was ended by hand or lost. See"
-    " docs/operations.md, “What never to do”."
+    " docs/operations.md, “Lost runs”."
 )
 
 

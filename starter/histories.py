@@ -23,9 +23,12 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class DoneStep:
-    """A step that was reported as done: its request as it was sent, and what it answered."""
+    """A step that was reported as done: its request as it was sent, and what it answered.
 
-    name: Activity
+    `name` is an `Activity`'s, unless another release has done it.
+    """
+
+    name: str
     request: Payload
     answer: Payload | None
 
@@ -55,7 +58,7 @@ async def done_steps(temporal: Client, workflow_id: str, run_id: str | None) -> 
                 answers = completed.result.payloads
                 done.append(
                     DoneStep(
-                        Activity(asked.activity_type.name),
+                        asked.activity_type.name,
                         asked.input.payloads[0],
                         answers[0] if answers else None,
                     )

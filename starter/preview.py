@@ -13,7 +13,7 @@ from domain.states import AccountStatus
 from domain.terms import Offer, Terms
 from domain.timeline import Timeline, latest_resume_on, plan_timeline
 from systems.accounts.acts import already_paused
-from systems.billing.plan import Line, remaining_days_line
+from systems.billing.plan import Line, remaining_days_line, total
 from systems.wiring import Systems
 
 
@@ -86,7 +86,7 @@ def preview_of_pause(
         retained_numbers=numbers,
         stops=_stops(timeline),
         plan_resumes_on=_first_due_from(first_billing_on, terms, timeline.resume_at),
-        plan_amount_minor=quote.amount_minor + _total(lines),
+        plan_amount_minor=quote.amount_minor + total(lines),
         currency=quote.currency,
         card_last4=quote.card_last4,
         resume_lines=lines,
@@ -111,7 +111,7 @@ def preview_of_open_act(systems: Systems, act: Act, now: datetime) -> Preview:
         retained_numbers=act.retained_numbers,
         stops=_stops(timeline),
         plan_resumes_on=_first_due_from(timeline.first_billing_on, terms, now),
-        plan_amount_minor=quote.amount_minor + _total(lines),
+        plan_amount_minor=quote.amount_minor + total(lines),
         currency=quote.currency,
         card_last4=quote.card_last4,
         resume_lines=lines,
@@ -131,14 +131,14 @@ def _lines_of_planned_resume(
     )
     if left is None:
         return ()
-    plan = systems.billing.snapshot(account_id)
-    monthly = plan["plan"]["amount_minor"] + sum(each["amount_minor"] for each in plan["add_ons"])
-    line = remaining_days_line(monthly, left)
+    line = remaining_days_line(monthly_minor(systems, account_id), left)
     return (line,) if line else ()
 
 
-def _total(lines: tuple[Line, ...]) -> int:
-    return sum(line.amount_minor for line in lines)
+def monthly_minor(systems: Systems, account_id: str) -> int:
+    """What the plan and its add-ons cost a month."""
+    parts = systems.billing.snapshot(account_id)
+    return sum(part["amount_minor"] for part in (parts["plan"], *parts["add_ons"]))
 
 
 def _refusal(

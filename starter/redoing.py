@@ -12,7 +12,6 @@ found at the gateway under its key (`systems/gateways/looking.py`).
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_type_hints
@@ -25,25 +24,28 @@ from activities.accounts import AccountActivities
 from activities.billing import BillingActivities
 from activities.dni import DniActivities
 from activities.numbers import NumberActivities
-from domain.errors import Transient
+from domain.errors import Code, Transient, unforeseen
 from domain.messages import ChangeResumeDate, PauseBegun, SendReminder, Step
 from domain.names import ACCOUNT_CLOSE, ACCOUNT_PAUSE, Activity
-from domain.sweeping import OpenAct
+from domain.states import PauseState
 from domain.terms import Offer
 from starter.answers import RunIsGone, translated
 from starter.histories import DoneStep, account_of, act_id_of, decoded, done_steps
 from starter.listing import OPEN_RUNS
+from starter.stopping import sleep_unless_stopped
+from systems.accounts.act_list import Wanted, found
 from systems.accounts.acts import reminder_part
 from systems.billing import SqlBilling
 from systems.effects import recorded_keys
 from systems.gateways.looking import OnlyLooks
 from systems.wiring import Systems
+from workflows.view import PAUSE_STATE
 
 log = logging.getLogger("account_pause.redo")
 
 OURS = f"WorkflowType IN ('{ACCOUNT_PAUSE}', '{ACCOUNT_CLOSE}')"
 
-# How far back a worker looks before its first job: copies that are older are put back by a person
+# How far back a worker looks before its first step: copies that are older are put back by a person
 # who reads the runbook first.
 A_DAY = timedelta(days=1)
 QUERY_TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -52,6 +54,8 @@ TRY_AGAIN_SECONDS = 5.0
 # What an older copy does not know has ended last. So with as many of the latest on record, one
 # after the other, those before them are too, and thousands of histories need not be read.
 ON_RECORD_IN_A_ROW = 20
+
+ON_THEIR_WAY = (PauseState.PAUSING, PauseState.RESUMING, PauseState.CLOSING)
 
 Method = Callable[[Any], Any]
 
@@ -79,6 +83,8 @@ class Redo:
         self._temporal = temporal
         self._systems = systems
         self._billing = SqlBilling(systems.db, OnlyLooks(systems.gateway))
+        # Runs that a catch-up had begun with when a system did not answer.
+        self._begun: set[str] = set()
 
     async def runs(self, account_id: str | None = None) -> list[WorkflowExecution]:
         """The runs that Temporal still knows, the oldest first; of one account, or all.
@@ -90,22 +96,32 @@ class Redo:
         return [run for run in runs if account_id in (None, account_of(run))]
 
     async def catch_up(self, now: datetime) -> list[Redone]:
-        """Redo the runs whose acts are not on record, and those that have ended within a day.
+        """Redo the runs that have ended within a day, and those that are not paused on both sides.
 
-        What a worker does before its first job: else the plan would take dates of accounts that are
-        paused, or closed, if only the record still knew.
+        What a worker does first of all. Else the plan would take dates of accounts that are paused,
+        or closed, if only the record still knew; and a run that is just pausing or resuming would
+        go on from steps that nobody has on record.
 
         Raises:
             Transient: Temporal or the database did not answer; begin again.
         """
-        redone = [await self.redo_run(run) for run in await self._ended_unknown(now - A_DAY)]
-        on_record = {act.account_id for act in await asyncio.to_thread(self._open_acts)}
-        running = await self._listed(OPEN_RUNS)
-        redone += [await self.redo_run(run) for run in running if account_of(run) not in on_record]
+        redone = [await self._caught_up(run) for run in await self._ended_unknown(now - A_DAY)]
+        paused = await asyncio.to_thread(self._paused)
+        redone += [
+            await self._caught_up(run)
+            for run in await self._listed(OPEN_RUNS)
+            if account_of(run) not in paused or not _is_paused(run) or run.run_id in self._begun
+        ]
         return [each for each in redone if each and (each.put_on_record or each.problem)]
 
+    async def _caught_up(self, run: WorkflowExecution) -> Redone | None:
+        self._begun.add(run.run_id)
+        redone = await self.redo_run(run)
+        self._begun.discard(run.run_id)
+        return redone
+
     async def redo_run(self, run: WorkflowExecution) -> Redone | None:
-        """The same for a run of a list."""
+        """Do again what a run of a list has done; see `redo`."""
         account_id = account_of(run)
         return await self.redo(run.id, run.run_id, account_id) if account_id else None
 
@@ -134,22 +150,24 @@ class Redo:
         for run in _latest_first(
             await self._listed(f"{OURS} AND CloseTime > '{since:{QUERY_TIME}}'")
         ):
-            if await self._is_on_record(run):
-                in_a_row += 1
-            else:
-                in_a_row = 0
+            is_on_record = await self._is_on_record(run)
+            if is_on_record is None:
+                continue
+            in_a_row = in_a_row + 1 if is_on_record else 0
+            if not is_on_record:
                 unknown.append(run)
             if in_a_row == ON_RECORD_IN_A_ROW:
                 break
         return _oldest_first(unknown)
 
-    async def _is_on_record(self, run: WorkflowExecution) -> bool:
+    async def _is_on_record(self, run: WorkflowExecution) -> bool | None:
+        """None for a run that says nothing of the record: it was refused at once, or is gone."""
         try:
             steps = await done_steps(self._temporal, run.id, run.run_id)
         except RunIsGone:
-            return True
+            return None
         act_id = await act_id_of(self._temporal, steps)
-        return act_id is None or await self._has_ended(act_id)
+        return None if act_id is None else await self._has_ended(act_id)
 
     async def _listed(self, query: str) -> list[WorkflowExecution]:
         """The oldest first: of one account they followed each other."""
@@ -157,10 +175,16 @@ class Redo:
             return _oldest_first([run async for run in self._temporal.list_workflows(query)])
 
     async def _do_again(self, account_id: str, act_id: str, steps: list[DoneStep]) -> str | None:
-        """Why it could not go on, None if it came to the end: no step without those before it."""
+        """Why it could not go on, None if it came to the end: no step without those before it.
+
+        Raises:
+            Transient: a system did not answer; what was done stays.
+        """
         methods = self._methods(await self._offer(steps))
         for step in steps:
-            method = methods[step.name]
+            method = methods.get(step.name)
+            if method is None:
+                return f"{step.name}: this release has no such step, use the one that has done it"
             request = await decoded(self._temporal, step.request, _request_type(method))
             request = request.model_copy(update={"account_id": account_id})
             if _key(step.name, request) in await asyncio.to_thread(self._keys, act_id):
@@ -168,18 +192,20 @@ class Redo:
             try:
                 await asyncio.to_thread(method, request)
             except ApplicationError as error:
+                if error.type == Code.UNAVAILABLE:
+                    raise Transient(f"{step.name} of {act_id}: {error.message}") from error
                 return f"{step.name}: {error.message}"
         return None
 
     async def _offer(self, steps: list[DoneStep]) -> Offer:
         """What the pause has pinned, whatever is on offer today (R18)."""
         for step in steps:
-            if step.name is Activity.BEGIN_PAUSE and step.answer is not None:
+            if step.name == Activity.BEGIN_PAUSE and step.answer is not None:
                 begun = await decoded(self._temporal, step.answer, PauseBegun)
                 return Offer(**{each.name: getattr(begun.terms, each.name) for each in FIELDS})
         return Offer()
 
-    def _methods(self, offer: Offer) -> dict[Activity, Method]:
+    def _methods(self, offer: Offer) -> dict[str, Method]:
         it, billing = self._systems, self._billing
         owners = (
             AccountActivities(it.accounts, it.numbers, it.dni, billing, offer),
@@ -195,8 +221,11 @@ class Redo:
             if hasattr(owner, name)
         }
 
-    def _open_acts(self) -> list[OpenAct]:
-        return self._systems.accounts.open_acts()
+    def _paused(self) -> set[str]:
+        """The accounts whose pause is in effect on record: neither just begun nor ending."""
+        on_their_way = set(found(self._systems.db, Wanted(states=ON_THEIR_WAY)))
+        open_acts = self._systems.accounts.open_acts()
+        return {act.account_id for act in open_acts if act.act_id not in on_their_way}
 
     async def _has_ended(self, act_id: str) -> bool:
         act = await asyncio.to_thread(self._systems.accounts.act, act_id)
@@ -213,27 +242,34 @@ class Redo:
 
 async def caught_up(redo: Redo, stop: asyncio.Event) -> None:
     """Let the record catch up with the runs, however often it takes, until `stop` is set."""
-    while not stop.is_set():
-        try:
-            redone = await redo.catch_up(datetime.now(UTC))
-        except Transient as error:
-            log.warning("the jobs wait until the record was compared with the runs: %s", error)
-            await _sleep_unless_stopped(stop)
-            continue
-        for each in redone:
-            log.error(
-                "the database is an older copy: %d steps of %s are on record again, %s; see"
-                " `account-pause redo`",
-                each.put_on_record,
-                each.act_id,
-                each.problem or "all of it",
-            )
-        return
+    while not (stop.is_set() or await catches_up(redo)):
+        await sleep_unless_stopped(stop, TRY_AGAIN_SECONDS)
 
 
-async def _sleep_unless_stopped(stop: asyncio.Event) -> None:
-    with suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), TRY_AGAIN_SECONDS)
+async def catches_up(redo: Redo) -> bool:
+    """Let the record catch up with the runs; False if that has to be tried again."""
+    try:
+        redone = await redo.catch_up(datetime.now(UTC))
+    except Transient as error:
+        log.warning("the jobs wait until the record was compared with the runs: %s", error)
+        return False
+    except Exception as error:
+        # Whoever ends here ends the worker and with it everybody's pauses. `exception` would log
+        # the message.
+        log.error(  # noqa: TRY400
+            "the jobs wait, since the record cannot be compared with the runs: %s",
+            unforeseen(error),
+        )
+        return False
+    for each in redone:
+        log.error(
+            "the database is an older copy: %d steps of %s are on record again, %s; see"
+            " `account-pause redo`",
+            each.put_on_record,
+            each.act_id,
+            each.problem or "all of it",
+        )
+    return True
 
 
 def _oldest_first(runs: list[WorkflowExecution]) -> list[WorkflowExecution]:
@@ -247,12 +283,17 @@ def _latest_first(runs: list[WorkflowExecution]) -> list[WorkflowExecution]:
     )
 
 
+def _is_paused(run: WorkflowExecution) -> bool:
+    """Whether the run has its pause in effect, as its search attribute says."""
+    return run.typed_search_attributes.get(PAUSE_STATE) == PauseState.PAUSED
+
+
 def _request_type(method: Method) -> type[Step]:
     wanted: type[Step] = get_type_hints(method)["request"]
     return wanted
 
 
-def _key(name: Activity, request: Step) -> str:
+def _key(name: str, request: Step) -> str:
     """The key under which a system records the step; collecting a fee has none."""
     part = ""
     if isinstance(request, ChangeResumeDate):

@@ -15,12 +15,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from traceback import format_tb
+from datetime import datetime, timedelta
 
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 
-from domain.errors import Transient
+from domain.errors import Transient, unforeseen
 from domain.names import ACCOUNT_CLOSE, ACCOUNT_PAUSE
 from domain.ports import Act
 from domain.states import ActKind
@@ -38,6 +37,7 @@ from starter.anew import start_anew, workflow_id_of
 from starter.answers import RunIsGone, translated
 from starter.histories import ENDS, account_of, act_id_of, done_steps
 from starter.listing import OPEN_RUNS
+from starter.now import utc_now
 from starter.redoing import Redo
 from systems.wiring import Systems
 
@@ -45,11 +45,6 @@ log = logging.getLogger("account_pause.sweeper")
 
 ANSWER_WITHIN = timedelta(seconds=10)
 KINDS = {ACCOUNT_PAUSE: ActKind.PAUSE, ACCOUNT_CLOSE: ActKind.CLOSE}
-
-
-def utc_now() -> datetime:
-    """The host's clock."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -114,7 +109,7 @@ class Sweeper:
             acts=len(acts),
             runs=len(runs),
             found=[
-                *await self._mended(without_a_run(acts, runs, now)),
+                *await self._mended(await self._still_open(without_a_run(acts, runs, now))),
                 *await self._recorded(without_an_act(runs, acts, now)),
             ],
         )
@@ -127,12 +122,14 @@ class Sweeper:
         """
         acts = await asyncio.to_thread(self._accounts.open_acts)
         looked_after = {(run.account_id, run.kind) for run in await self._running()}
-        return [
-            act
-            for act in acts
-            if (act.account_id, act.kind) not in looked_after
-            and account_id in (None, act.account_id)
-        ]
+        return await self._still_open(
+            [
+                act
+                for act in acts
+                if (act.account_id, act.kind) not in looked_after
+                and account_id in (None, act.account_id)
+            ]
+        )
 
     async def rebuild(self, act: OpenAct) -> Found | None:
         """Start the act's run anew if it is lost, also one that keeps failing; None if it is not.
@@ -145,6 +142,16 @@ class Sweeper:
     async def _running(self) -> list[RunningRun]:
         listed = [_running_run(each) for each in await self._listed(OPEN_RUNS)]
         return [run for run in listed if run is not None]
+
+    async def _still_open(self, suspects: list[OpenAct]) -> list[OpenAct]:
+        """Without those that ended while the runs were listed: an act ends before its run.
+
+        On a morning with many planned resumes that are more than a few, and none is lost.
+        """
+        if not suspects:
+            return []
+        open_now = {act.act_id for act in await asyncio.to_thread(self._accounts.open_acts)}
+        return [act for act in suspects if act.act_id in open_now]
 
     async def _mended(self, suspects: list[OpenAct]) -> list[Found]:
         if len(suspects) > self._at_once:
@@ -166,7 +173,8 @@ class Sweeper:
         if current is None or current.ended_at is not None:
             return None
         if ended is not None:
-            return _found(await self._put_on_record(ended.id, ended.run_id, act.account_id), act)
+            put = await self._put_on_record(ended.id, ended.run_id, act.account_id)
+            return _found(put, act) if put else None
         if finding is not Finding.LOST:
             return _found(finding, act)
         is_started = await start_anew(self._temporal, current)
@@ -206,17 +214,14 @@ class Sweeper:
         looked_at = [(run, await self._act_not_on_record(run)) for run in suspects]
         unknown = [(run, act_id) for run, act_id in looked_at if act_id is not None]
         is_many = len(unknown) > self._at_once
-        return [
-            Found(
-                Finding.NOT_ON_RECORD
-                if is_many
-                else await self._put_on_record(run.workflow_id, run.run_id, run.account_id),
-                run.account_id,
-                run.kind,
-                act_id,
-            )
-            for run, act_id in unknown
-        ]
+        found = []
+        for run, act_id in unknown:
+            finding: Finding | None = Finding.NOT_ON_RECORD
+            if not is_many:
+                finding = await self._put_on_record(run.workflow_id, run.run_id, run.account_id)
+            if finding is not None:
+                found.append(Found(finding, run.account_id, run.kind, act_id))
+        return found
 
     async def _act_not_on_record(self, run: RunningRun) -> str | None:
         """The run's act, if it has begun one that is not on record.
@@ -231,10 +236,14 @@ class Sweeper:
         is_known = act_id is None or await self._act(act_id) is not None
         return None if is_known else act_id
 
-    async def _put_on_record(self, workflow_id: str, run_id: str, account_id: str) -> Finding:
+    async def _put_on_record(
+        self, workflow_id: str, run_id: str, account_id: str
+    ) -> Finding | None:
+        """None if there is nothing left to do: another sweeper was faster."""
         redone = await self._redo.redo(workflow_id, run_id, account_id)
-        is_done = redone is not None and redone.problem is None
-        return Finding.PUT_ON_RECORD if is_done else Finding.NOT_ON_RECORD
+        if redone is None:
+            return None
+        return Finding.NOT_ON_RECORD if redone.problem else Finding.PUT_ON_RECORD
 
     async def _act(self, act_id: str) -> Act | None:
         return await asyncio.to_thread(self._accounts.act, act_id)
@@ -272,20 +281,20 @@ async def _sweep_for_ever(
         except Transient as error:
             log.warning("could not look for lost runs, trying again: %s", error)
         except Exception as error:
-            # The next look may succeed. The message may hold what no log may (R17).
-            where = "".join(format_tb(error.__traceback__))
-            log.error(  # noqa: TRY400  (`exception` would log the message)
-                "could not look for lost runs: %s, somebody has to look, at\n%s", type(error), where
-            )
+            # The next look may succeed. `exception` would log the message.
+            log.error("could not look for lost runs: %s", unforeseen(error))  # noqa: TRY400
 
 
 def _tell(swept: Swept, count: Callable[[str, int], None]) -> None:
     for finding, number in Counter(each.finding for each in swept.found).items():
         count(finding, number)
         level = logging.ERROR if finding.waits else logging.WARNING
-        log.log(level, "%d of %d open acts: %s", number, swept.acts, finding)
+        which = [each.act_id for each in swept.found if each.finding is finding][:AT_ONCE]
+        log.log(level, "%d of %d open acts: %s, %s", number, swept.acts, finding, " ".join(which))
     if swept.waiting:
-        log.error("%d findings wait for an operator: see `account-pause sweep`", swept.waiting)
+        log.error(
+            "%d findings wait for an operator: see “Lost runs” in docs/operations.md", swept.waiting
+        )
 
 
 def _running_run(run: WorkflowExecution) -> RunningRun | None:

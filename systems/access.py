@@ -4,15 +4,14 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from domain.errors import Code, Rejected
 from domain.messages import Step
 from domain.names import Activity
 from domain.policy import Action, check_access
 from domain.states import AccountStatus
 from systems import audit
-from systems.db import Database, lock_account
+from systems.db import Database, account_row, lock_account
 from systems.effects import is_recorded, once
-from systems.tables import AccessRow, AccountRow
+from systems.tables import AccessRow
 
 NOTHING = type(None)
 
@@ -59,8 +58,7 @@ class SqlAccess:
             Rejected: `account_not_found`, `account_paused` or `account_closed`.
         """
         with self._db.transaction() as session:
-            if session.get(AccountRow, account_id) is None:
-                raise Rejected(Code.ACCOUNT_NOT_FOUND, f"There is no account {account_id}.")
+            account_row(session, account_id)
             row = session.get(AccessRow, account_id)
             status = row.status if row is not None else AccountStatus.ACTIVE
         check_access(account_id, status, action)

@@ -12,6 +12,9 @@ from systems.tables import AuditRow
 OPERATOR = "operator"
 SYSTEM = "system"
 
+# How many characters a line has room for, where people write them.
+LONGEST = {"actor": 255, "reason": 1000}
+
 
 def actor_of(requested_by: str | None, *, is_planned: bool = False) -> str:
     """The user who asked; else the system where it was planned, else an operator (R1)."""

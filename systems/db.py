@@ -72,6 +72,19 @@ def lock_account(session: Session, account_id: str) -> AccountRow:
         Rejected: `account_not_found`.
     """
     row = session.scalar(select(AccountRow).where(AccountRow.id == account_id).with_for_update())
+    return _existing(row, account_id)
+
+
+def account_row(session: Session, account_id: str) -> AccountRow:
+    """The account's row, to be read only.
+
+    Raises:
+        Rejected: `account_not_found`.
+    """
+    return _existing(session.get(AccountRow, account_id), account_id)
+
+
+def _existing(row: AccountRow | None, account_id: str) -> AccountRow:
     if row is None:
         raise Rejected(Code.ACCOUNT_NOT_FOUND, f"There is no account {account_id}.")
     return row

@@ -12,9 +12,10 @@ from itertools import product
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from domain.calendar import due_instant
+from domain.calendar import FURTHEST_AHEAD, due_instant
 from domain.differences import DifferenceKind
 from domain.states import ActKind, PauseState
+from systems.billing.settling import UNSETTLED
 from systems.db import Database
 from systems.tables import (
     ActRow,
@@ -39,10 +40,6 @@ LATE = timedelta(hours=1)
 # By its tenth failure a mail has been tried for more than eight hours.
 STUCK_FAILURES = 10
 
-# No place on earth is further ahead of UTC.
-_FURTHEST_AHEAD = timedelta(hours=14)
-
-UNSETTLED = (InvoiceState.OPEN, InvoiceState.UNKNOWN, InvoiceState.PAST_DUE)
 _OPEN_STATES = tuple(state for state in PauseState if not state.is_final)
 
 
@@ -132,7 +129,7 @@ def _dates_not_taken(session: Session, now: datetime) -> list[tuple[InvoiceKind,
         select(
             SubscriptionRow.next_billing_on, SubscriptionRow.time_zone, SubscriptionRow.suspended_by
         ).where(
-            SubscriptionRow.next_billing_on <= (now + _FURTHEST_AHEAD).date(),
+            SubscriptionRow.next_billing_on <= (now + FURTHEST_AHEAD).date(),
             SubscriptionRow.ended_at.is_(None),
         )
     )

@@ -3,10 +3,9 @@
 import logging
 from collections.abc import Callable
 from datetime import datetime
-from traceback import format_tb
 
 from domain import names
-from domain.errors import Transient
+from domain.errors import Transient, unforeseen
 from systems.billing import SqlBilling
 from systems.billing.card_entries import CardEntries
 from systems.billing.events import GatewayEvents
@@ -78,10 +77,7 @@ class Jobs:
         except Transient as error:
             log.warning("could not %s, trying again: %s", what, error)
         except Exception as error:
-            # A job that ends would end the worker and with it everybody's pauses. The message is
-            # withheld: it may hold what logs must not (R17).
-            where = "".join(format_tb(error.__traceback__))
-            log.error(  # noqa: TRY400  (`exception` would log the message)
-                "could not %s: %s, somebody has to look, at\n%s", what, type(error), where
-            )
+            # A job that ends would end the worker and with it everybody's pauses. `exception` would
+            # log the message.
+            log.error("could not %s: %s", what, unforeseen(error))  # noqa: TRY400
         return 0

@@ -15,7 +15,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from domain.errors import Transient
 from systems.db import make_engine
@@ -52,6 +52,15 @@ def is_current(engine: Engine) -> bool:
         scripts = ScriptDirectory.from_config(_config(connection))
         known = {version.revision for version in scripts.walk_revisions()}
         return bool(current) and set(current) & known <= set(scripts.get_heads())
+
+
+def hindrance(engine: Engine) -> str | None:
+    """What keeps a process from working with the database; None if nothing does."""
+    try:
+        is_usable = is_current(engine)
+    except SQLAlchemyError:
+        return "The database does not answer."
+    return None if is_usable else "The database is not up to date."
 
 
 def check(engine: Engine) -> None:

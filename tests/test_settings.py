@@ -40,6 +40,10 @@ def test_variables_override_the_defaults(monkeypatch: pytest.MonkeyPatch) -> Non
         ("ACCOUNT_PAUSE_BUILD_ID", "release of today"),
         ("ACCOUNT_PAUSE_PRODUCTION", "perhaps"),
         ("ACCOUNT_PAUSE_TRUSTED_PROXIES", "*"),
+        ("ACCOUNT_PAUSE_GATEWAY_URL", "mysql://user:secret@host/name"),
+        ("DATABASE_URL", "postgres://user:secret@host/name"),
+        ("DATABASE_URL", "postgresql://user:secret@host:secret/name"),
+        ("DATABASE_URL", "nonsense"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_told_by_its_name(
@@ -47,7 +51,16 @@ def test_a_value_that_cannot_be_used_is_told_by_its_name(
 ) -> None:
     monkeypatch.setenv(variable, value)
 
-    with pytest.raises(SettingsError, match=variable.removeprefix("ACCOUNT_PAUSE_").lower()):
+    with pytest.raises(SettingsError, match=variable) as raised:
+        Settings.load()
+
+    assert "secret" not in str(raised.value)
+
+
+def test_a_list_that_is_not_json_is_told_with_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCOUNT_PAUSE_LADDER_DAYS", "1, 5")
+
+    with pytest.raises(SettingsError, match=r"ladder_days.*JSON"):
         Settings.load()
 
 

@@ -45,7 +45,9 @@ class AccountClose:
         if self._unusable is not None:
             raise self._unusable
         self._publish()
-        step = Step(act_id=self._close_id, account_id=self._request.account_id, at=workflow.now())
+        # It counts from when it was asked for, also if no worker was there to read it (R10).
+        asked_at = workflow.info().workflow_start_time
+        step = Step(act_id=self._close_id, account_id=self._request.account_id, at=asked_at)
         begin = BeginEnd(**step.model_dump(), requested_by=self._request.requested_by)
         await to_its_end(self._story(begin), on_cancel=lambda: None)
         await workflow.wait_condition(workflow.all_handlers_finished)

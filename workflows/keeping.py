@@ -85,8 +85,8 @@ class Keeping:
 
     async def _wait(self) -> None:
         wake_at = self._agenda.wake_at()
-        timeout = None if wake_at is None else wake_at - workflow.now()
-        if timeout is not None and timeout <= timedelta(0):
+        timeout = wake_at - workflow.now()
+        if timeout <= timedelta(0):
             return
         try:
             await workflow.wait_condition(

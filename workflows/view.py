@@ -66,10 +66,10 @@ class Publisher:
             workflow.upsert_search_attributes([_update(pair) for pair in changed])
 
 
-def next_event(agenda: Agenda) -> NextEvent | None:
+def next_event(agenda: Agenda) -> NextEvent:
     """What happens next by itself."""
-    upcoming = agenda.upcoming()
-    return NextEvent(kind=_kind(upcoming[0], agenda), at=upcoming[0].at) if upcoming else None
+    due = agenda.upcoming()[0]
+    return NextEvent(kind=_kind(due, agenda), at=due.at)
 
 
 def course(agenda: Agenda, terms: Terms) -> dict[str, Any]:
@@ -100,10 +100,7 @@ def _charge_statuses(agenda: Agenda, terms: Terms) -> list[ChargeStatus]:
 
 def wake_summary(agenda: Agenda) -> str:
     """The label of the timer that waits for the next event."""
-    upcoming = agenda.upcoming()
-    if not upcoming:
-        return "waiting"
-    due = upcoming[0]
+    due = agenda.upcoming()[0]
     match due:
         case Collect(billing_on=billing_on):
             return f"{_kind(due, agenda)} of {billing_on}"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import Code, Rejected, Transient
 from settings import Settings
@@ -113,11 +113,17 @@ async def _prepared(settings: Settings, output: Output) -> tuple[list[str] | Non
     """
     try:
         client = await connected(settings)
-        registered = await register_search_attributes(client)
     except Transient as error:
         output.note(str(error))
         return None, False
+    try:
+        registered = await register_search_attributes(client)
     except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise Transient(
+                f"Temporal has no namespace {client.namespace}: run `account-pause namespace`"
+                " first, or see TEMPORAL_NAMESPACE. The database is up to date."
+            ) from error
         raise Transient(
             f"The Temporal service does not let us register search attributes"
             f" ({error.status.name}); have its operator register them."

@@ -2,13 +2,15 @@
 
 import asyncio
 import os
+import signal
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Annotated, Any, TypeVar
 
 import typer
 import typer.rich_utils
+from sqlalchemy.exc import InterfaceError, OperationalError
 from typer.core import TyperGroup
 
 from domain.errors import Code, InvariantViolated, Rejected, Transient
@@ -24,7 +26,7 @@ REFUSED, USAGE, UNAVAILABLE, WAITS, INTERRUPTED = 1, 2, 3, 4, 130
 
 EPILOG = (
     "Exit codes: 0 done, 1 refused by a rule, 2 wrong usage, 3 something is not available,"
-    " 4 something waits for an operator."
+    " 4 something waits for an operator, 130 after Ctrl-C."
 )
 
 # In this order they are listed: first what a newcomer needs.
@@ -81,9 +83,29 @@ def examples(*commands: str) -> str:
     return "\n\n".join(["Examples:", *(f"[cyan]account-pause {each}[/]" for each in commands)])
 
 
-def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run a command's asynchronous part."""
-    return asyncio.run(work)
+def run(
+    work: Coroutine[Any, Any, Result],
+    *,
+    when_interrupted: str = "Interrupted. What was asked for before goes on; asking again is safe.",
+) -> Result:
+    """Run a command's asynchronous part; Ctrl-C leaves with 130 and is told `when_interrupted`."""
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        Output(as_json=False).note(when_interrupted)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def asked(question: Callable[[], Result]) -> Result:
+    """What somebody at the terminal answers; Ctrl-C is an answer, too.
+
+    Otherwise asyncio would keep it for the next `await`, which comes after the answer.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return question()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def confirmed(question: str, *, yes: bool, as_json: bool) -> None:
@@ -98,7 +120,7 @@ def confirmed(question: str, *, yes: bool, as_json: bool) -> None:
         raise Rejected(
             Code.VALIDATION_FAILED, "With --json no questions are asked; confirm with --yes."
         )
-    if not typer.confirm(question):
+    if not asked(lambda: typer.confirm(question)):
         raise Rejected(Code.VALIDATION_FAILED, "Not confirmed; nothing was changed.")
 
 
@@ -148,10 +170,22 @@ def _problem_of(error: Exception) -> Problem | None:
         case Transient() | NoServer() | StackFailed() | AlreadyUp():
             return Problem(Code.UNAVAILABLE, _sentence(str(error)), {}, UNAVAILABLE)
         case typer.Abort():
-            message = "Interrupted; nothing was confirmed."
+            message = "No answer; nothing was changed. --help says how to answer beforehand."
             return Problem(Code.VALIDATION_FAILED, message, {}, REFUSED)
+        case OperationalError() | InterfaceError():
+            message = f"A database does not answer: {reason_of(error)}. See DATABASE_URL."
+            return Problem(Code.UNAVAILABLE, message, {}, UNAVAILABLE)
+        case OverflowError():
+            message = "That date lies beyond all calendars."
+            return Problem(Code.VALIDATION_FAILED, message, {}, USAGE)
         case _:
             return None
+
+
+def reason_of(error: Exception) -> str:
+    """What the database's driver says, in one line; its further ones repeat it for each address."""
+    said = str(getattr(error, "orig", None) or error).strip()
+    return said.splitlines()[0].rstrip(".") if said else type(error).__name__
 
 
 def _sentence(message: str) -> str:

@@ -12,7 +12,6 @@ from urllib.request import ProxyHandler, Request, build_opener
 from uuid import uuid4
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
-import phonenumbers
 import typer
 from rich.console import RenderableType
 from rich.text import Text
@@ -29,6 +28,7 @@ from starter.cli.output import Output
 from starter.cli.views import facts
 from starter.local.marker import running_stack
 from starter.web.paths import VOICE, VOICE_STATUS
+from systems.numbers.written import read_e164
 
 if TYPE_CHECKING:
     from starter.web.carrier import Carrier
@@ -260,10 +260,7 @@ def _caller(text: str) -> str:
 
 def _e164(text: str) -> str:
     """The number as carriers write it; people may leave out the country."""
-    try:
-        parsed = phonenumbers.parse(text, COUNTRY)
-    except phonenumbers.NumberParseException:
-        parsed = None
-    if parsed is None or not phonenumbers.is_possible_number(parsed):
+    number = read_e164(text, COUNTRY)
+    if number is None:
         raise typer.BadParameter(f"“{text}” is no phone number; one looks like {SOMEBODY}")
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    return number

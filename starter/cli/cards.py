@@ -13,7 +13,7 @@ from domain.payments import CardPage, PageState
 from domain.states import AccountStatus
 from settings import Settings
 from starter.backend import CardChanged
-from starter.cli.app import AccountName, AsJson, AsUser, app, run
+from starter.cli.app import AccountName, AsJson, AsUser, app, asked, run
 from starter.cli.context import Context, opened
 from starter.cli.output import Output, is_interactive
 from starter.cli.views import day, facts, lines
@@ -135,7 +135,7 @@ def _asked_to_reopen(context: Context, account_id: str, output: Output) -> bool:
     quote = context.systems.billing.quote(account_id)
     price = display(quote.amount_minor, quote.currency)
     output.show(f"The account is closed. The card reopens it on its plan from today, {price}.")
-    return typer.confirm("Reopen it?")
+    return asked(lambda: typer.confirm("Reopen it?"))
 
 
 def _test_cards(context: Context) -> list[str]:

@@ -14,6 +14,7 @@ from domain.errors import Code, Rejected, Transient
 from domain.states import Role
 from settings import Settings
 from starter.backend import Backend
+from starter.cli.app import reason_of
 from starter.cli.output import Output
 from starter.client import PauseClient
 from starter.connect import LOCAL_ADDRESS, configured_address, connect
@@ -61,6 +62,10 @@ class Context:
             names = ", ".join(each.name for each in found)
             raise Rejected(Code.VALIDATION_FAILED, f"“{named}” may be any of: {names}.")
         return found[0]
+
+    def account_names(self) -> dict[str, str]:
+        """Every account's name, by its id."""
+        return {each.account_id: each.name for each in self.systems.accounts.accounts()}
 
     def requester(self, account: AccountView, named: str | None, output: Output) -> str:
         """The user in whose name the command acts: the one named, else the first administrator.
@@ -164,7 +169,7 @@ def _check_migrated(systems: Systems) -> None:
         is_migrated = is_current(systems.engine)
     except SQLAlchemyError as error:
         raise Transient(
-            f"The database does not answer ({type(error).__name__}); see DATABASE_URL."
+            f"The database does not answer: {reason_of(error)}; see DATABASE_URL."
         ) from None
     if not is_migrated:
         raise Transient("The database is not up to date: run `account-pause migrate` first.")

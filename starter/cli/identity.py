@@ -1,7 +1,6 @@
 """The commands of who may come in: users with their passwords, and API keys for backends."""
 
 import sys
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -10,10 +9,11 @@ from rich.table import Table
 from domain.errors import Code, Rejected
 from domain.states import Role
 from settings import Settings
-from starter.cli.app import AccountName, AsJson, Yes, app, confirmed, run
+from starter.cli.app import AccountName, AsJson, Yes, app, asked, confirmed, run
 from starter.cli.context import opened
 from starter.cli.output import Output
 from starter.cli.views import grid, named, state
+from starter.now import utc_now
 from systems.audit import OPERATOR
 from systems.identity.api_keys import ApiKey
 from systems.identity.users import User
@@ -43,7 +43,7 @@ def add_user(
         async with opened(Settings.load(), needs_temporal=False) as context:
             account_id = context.account(account).account_id
             added = context.systems.identity.users.add(
-                account_id, name, email, role, _now(), OPERATOR
+                account_id, name, email, role, utc_now(), OPERATOR
             )
             output.result(added, f"Added {added.name}, {added.role}, as {added.user_id}.")
 
@@ -80,7 +80,7 @@ def set_password(
             users = context.systems.identity.users
             found = users.user(who)
             password = _typed_password(from_stdin=from_stdin, as_json=as_json)
-            users.set_password(found.user_id, password, _now(), OPERATOR)
+            users.set_password(found.user_id, password, utc_now(), OPERATOR)
             output.result(users.user(found.user_id), f"{found.name} may log in with it now.")
 
     run(work())
@@ -97,7 +97,7 @@ def block_user(who: UserName, yes: Yes = False, as_json: AsJson = False) -> None
             found = users.user(who)
             question = f"Keep {found.name} out, and revoke their API keys for good?"
             confirmed(question, yes=yes, as_json=as_json)
-            users.block(found.user_id, _now(), OPERATOR)
+            users.block(found.user_id, utc_now(), OPERATOR)
             output.result(users.user(found.user_id), f"{found.name} is kept out.")
 
     run(work())
@@ -116,7 +116,7 @@ def create_key(
         async with opened(Settings.load(), needs_temporal=False) as context:
             identity = context.systems.identity
             found = identity.users.user(who)
-            new = identity.api_keys.create(found.user_id, label, _now(), OPERATOR)
+            new = identity.api_keys.create(found.user_id, label, utc_now(), OPERATOR)
             # Alone on standard output, so that a shell can take it from there.
             output.result({"api_key": new.secret, **vars(new.key)}, new.secret)
             output.note(f"It acts for {found.name}, {found.role}, and is shown this once.")
@@ -149,7 +149,7 @@ def revoke_key(
 
     async def work() -> None:
         async with opened(Settings.load(), needs_temporal=False) as context:
-            revoked = context.systems.identity.api_keys.revoke(key_id, _now(), OPERATOR)
+            revoked = context.systems.identity.api_keys.revoke(key_id, utc_now(), OPERATOR)
             output.result(revoked, f"“{revoked.label}” is revoked.")
 
     run(work())
@@ -164,7 +164,9 @@ def _typed_password(*, from_stdin: bool, as_json: bool) -> str:
             "With --json no questions are asked; pipe it in with --stdin.",
         )
     # Not an option of the command, whose words other people on the machine can read.
-    password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    password: str = asked(
+        lambda: typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    )
     return password
 
 
@@ -188,7 +190,3 @@ def _keys_table(keys: list[ApiKey], users: dict[str, User], name: str) -> Table:
             style="" if is_live else "dim",
         )
     return table
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

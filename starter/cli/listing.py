@@ -1,7 +1,7 @@
 """The command that lists pauses and closes: list."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -190,14 +190,10 @@ def _filters(wanted: Wanted, *, needs_operator: bool) -> Iterator[str]:
     if wanted.account_id is not None:
         yield f"of account {wanted.account_id}"
     if wanted.resumes_before is not None:
-        yield f"coming back before {_day(wanted.resumes_before)}"
+        yield f"coming back before {wanted.resumes_before}"
     if wanted.since is not None:
-        yield f"begun since {_day(wanted.since.date())}"
+        yield f"begun since {wanted.since.date()}"
     if wanted.past_due:
         yield "past due"
     if needs_operator:
         yield "waiting for an operator"
-
-
-def _day(on: date) -> str:
-    return on.isoformat()

@@ -18,6 +18,7 @@ from starter.cli.app import (
     AsJson,
     Yes,
     app,
+    asked,
     confirmed,
     run,
 )
@@ -152,7 +153,7 @@ def _cents(text: str) -> int:
 def _asked_for_reason(output: Output) -> str:
     if output.as_json or not is_interactive():
         raise Rejected(Code.VALIDATION_FAILED, "Say why with --reason; it is kept in the audit.")
-    typed: str = typer.prompt("Why, in your own words")
+    typed: str = asked(lambda: typer.prompt("Why, in your own words"))
     return typed
 
 

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from domain.errors import Code, Rejected
+from domain.messages import Refusal
 from domain.policy import CLOSE_CONFIRMATION
 from settings import Settings
 from starter.cli.app import (
@@ -13,6 +15,7 @@ from starter.cli.app import (
     AsUser,
     Yes,
     app,
+    asked,
     confirmed,
     examples,
     run,
@@ -57,9 +60,10 @@ def preview(account: AccountName, resume_on: ResumeOn = None, as_json: AsJson = 
     output = Output(as_json=as_json)
 
     async def work() -> None:
+        wanted = _date(resume_on)
         async with opened(Settings.load(), needs_temporal=False) as context:
             found = context.account(account)
-            preview = context.backend.preview(found.account_id, resume_on=_date(resume_on))
+            preview = context.backend.preview(found.account_id, resume_on=wanted)
             output.result(preview, preview_view(preview, found.name))
 
     run(work())
@@ -92,17 +96,20 @@ def pause(
     output = Output(as_json=as_json)
 
     async def work() -> None:
+        wanted = _date(resume_on)
         async with opened(Settings.load()) as context:
             found = context.account(account)
             requested_by = context.requester(found, as_user, output)
-            _show_before(context, found, _date(resume_on), output)
+            refusal = _shown_before(context, found, wanted, output)
+            if refusal is not None and not yes and pause_id is None:
+                raise Rejected(Code(refusal.code), refusal.message, **refusal.figures)
             confirmed(f"Pause {found.name} on these terms?", yes=yes, as_json=as_json)
             with output.progress("Pausing"):
                 status = await context.backend.pause(
                     found.account_id,
                     requested_by,
                     terms_version=context.settings.offer.version,
-                    resume_on=_date(resume_on),
+                    resume_on=wanted,
                     reason=reason,
                     pause_id=pause_id,
                 )
@@ -230,12 +237,15 @@ def _released(invoices: int) -> str:
     return f"{which} collected again; see `account-pause statement`."
 
 
-def _show_before(
+def _shown_before(
     context: Context, account: AccountView, resume_on: date | None, output: Output
-) -> None:
-    if not output.as_json:
-        preview = context.backend.preview(account.account_id, resume_on=resume_on)
-        output.show(preview_view(preview, account.name), "")
+) -> Refusal | None:
+    """Show what a pause would do; returns why it would be refused."""
+    if output.as_json:
+        return None
+    preview = context.backend.preview(account.account_id, resume_on=resume_on)
+    output.show(preview_view(preview, account.name), "")
+    return preview.refusal
 
 
 def _typed_close(account: AccountView, output: Output) -> str:
@@ -245,7 +255,7 @@ def _typed_close(account: AccountView, output: Output) -> str:
         f"Closing [bold]{account.name}[/] releases its numbers [bold red]for good[/]; a pause keeps"
         " them."
     )
-    typed: str = typer.prompt(f"Type {CLOSE_CONFIRMATION} to close the account")
+    typed: str = asked(lambda: typer.prompt(f"Type {CLOSE_CONFIRMATION} to close the account"))
     return typed
 
 

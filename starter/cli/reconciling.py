@@ -80,7 +80,7 @@ def differences(
         async with opened(Settings.load(), needs_temporal=False) as context:
             found = context.systems.reconciliation.differences(only_open=not everything)
             title = "All differences" if everything else "What waits for an operator"
-            views = differences_views(title, found, _names(context))
+            views = differences_views(title, found, context.account_names())
             output.result({"differences": found}, *views)
 
     run(work())
@@ -120,7 +120,7 @@ def _show(context: Context, reconciled: Reconciled, now: datetime, output: Outpu
     output.result(
         {"reconciled": reconciled, "mended": mended, "waiting": waiting},
         reconciled_view(reconciled),
-        *_lists(mended, waiting, _names(context)),
+        *_lists(mended, waiting, context.account_names()),
     )
 
 
@@ -134,7 +134,3 @@ def _lists(
         if found
         for view in differences_views(title, found, names)
     ]
-
-
-def _names(context: Context) -> dict[str, str]:
-    return {each.account_id: each.name for each in context.systems.accounts.accounts()}

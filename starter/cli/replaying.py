@@ -1,5 +1,6 @@
 """The command that replays pauses on the code as it is, before a release: replay."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +21,8 @@ from starter.cli.output import Output
 from starter.cli.views import facts, grid
 from starter.listing import OPEN_RUNS
 from starter.replaying import Difference, Replayed, read_history, replay
+
+RUN_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 WHAT_TO_DO = (
     "A worker with this code would stop at that event: the run does not go on before a worker with"
@@ -75,6 +78,8 @@ def replay_command(
         raise typer.BadParameter("name an account, a workflow, --history FILE or --all-open")
     if run_id is not None and what is None:
         raise typer.BadParameter("--run needs the account or workflow whose run it is")
+    if run_id is not None and not RUN_ID.fullmatch(run_id):
+        raise typer.BadParameter(f"“{run_id}” is no run id; the Web UI shows it on the run's page")
 
     async def work() -> bool:
         if all_open:

@@ -16,7 +16,7 @@ from domain.messages import Status
 from domain.ports import Act
 from domain.states import PauseState
 from settings import Settings
-from starter.cli.app import INTERRUPTED, REFUSED, AccountName, AsJson, app, examples, run
+from starter.cli.app import REFUSED, AccountName, AsJson, app, examples, run
 from starter.cli.context import Context, opened
 from starter.cli.follow_view import changes
 from starter.cli.output import Output
@@ -48,17 +48,14 @@ def status(
     if not follow:
         run(_show(account, output))
         return
-    try:
-        has_ended_well = run(_follow(account, output))
-    except KeyboardInterrupt:
-        output.note("Not looking any more; the pause goes on.")
-        raise typer.Exit(INTERRUPTED) from None
-    if not has_ended_well:
+    following = _follow(account, output)
+    if not run(following, when_interrupted="Not looking any more; the pause goes on."):
         raise typer.Exit(REFUSED)
 
 
 async def _show(account: str, output: Output) -> None:
-    async with opened(Settings.load()) as context:
+    # What the database knows is told without Temporal, too.
+    async with opened(Settings.load(), needs_temporal=False) as context:
         found = context.account(account)
         try:
             with output.progress("Asking the worker"):

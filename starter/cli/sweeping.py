@@ -74,7 +74,7 @@ def sweep(as_json: AsJson = False) -> None:
             output.result(
                 {"acts": swept.acts, "runs": swept.runs, "found": _documents(swept.found)},
                 compared,
-                _found_view(swept.found, _names(context)),
+                _found_view(swept.found, context.account_names()),
             )
             return swept
 
@@ -105,7 +105,7 @@ def rebuild(
             output.result(
                 {"lost": rebuilt.lost, "found": _documents(rebuilt.found)},
                 f"{rebuilt.lost:,} open acts had no running workflow.",
-                _found_view(rebuilt.found, _names(context)),
+                _found_view(rebuilt.found, context.account_names()),
             )
             return rebuilt
 
@@ -137,7 +137,7 @@ def redo(
             output.result(
                 {"runs": len(runs), "redone": changed},
                 f"{len(runs):,} workflows looked at.",
-                _redone_view(changed, _names(context)),
+                _redone_view(changed, context.account_names()),
             )
             return changed
 
@@ -156,10 +156,6 @@ async def _paced(them: Sequence[Each], per_second: float) -> AsyncIterator[Each]
 
 def _account_id(context: Context, account: str | None) -> str | None:
     return context.account(account).account_id if account else None
-
-
-def _names(context: Context) -> dict[str, str]:
-    return {each.account_id: each.name for each in context.systems.accounts.accounts()}
 
 
 def _documents(found: list[Found]) -> list[dict[str, object]]:

@@ -10,12 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from domain.declines import explained
+from domain.ids import Prefix
 from domain.messages import ChargeStatus, Status
 from domain.money import display
 from domain.states import ChargeState, PauseState
 from starter.preview import Preview
 from starter.story import Event
-from workflows.page import NEXT_EVENTS
+from workflows.page import NEXT_EVENTS, NUMBERS
 
 STYLES: dict[str, str] = {
     PauseState.PAUSING: "yellow",
@@ -39,8 +40,6 @@ STOPS = {
     "access": "dashboards and reports are shut",
     "routing": "callers hear the intercept",
 }
-
-LINES_OF_DATES = 3
 
 
 def moment(at: datetime, zone: str) -> str:
@@ -112,13 +111,16 @@ def status_view(status: Status, name: str, zone: str) -> RenderableType:
         ("State", state(status.state)),
         ("Paused", moment(status.paused_at, zone) if status.paused_at else None),
         ("Ended", moment(status.ended_at, zone) if status.ended_at else None),
-        ("Numbers kept", str(status.retained_numbers) if status.paused_at else None),
+        (
+            NUMBERS.get(status.state, "Numbers kept"),
+            str(status.retained_numbers) if status.paused_at else None,
+        ),
         ("Next", f"{moment(at.at, zone)}  {NEXT_EVENTS.get(at.kind, at.kind)}" if at else None),
         ("Resumes", _resumes(status, zone)),
         ("Past due", Text("yes, see the charges", style="bold red") if status.past_due else None),
         ("Operator", _attention(status.needs_operator)),
         ("Refused", status.refusal.message if status.refusal else None),
-        ("Pause", status.pause_id),
+        ("Close" if status.pause_id.startswith(Prefix.CLOSE) else "Pause", status.pause_id),
         ("Account", status.account_id),
     ]
     views: list[RenderableType] = [facts(name, rows)]

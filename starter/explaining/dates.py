@@ -16,11 +16,11 @@ from starter.explaining.lines import REFUSALS
 from starter.explaining.rules import Rule
 from systems.audit import SYSTEM
 from systems.billing.invoices import InvoiceView
-from systems.billing.ledger import LedgerEntry
-from systems.tables import AttemptState, InvoiceKind, InvoiceState, LedgerKind, LineKind
+from systems.billing.ledger import REFUNDS, LedgerEntry
+from systems.billing.settling import ANSWERED
+from systems.tables import InvoiceKind, InvoiceState, LedgerKind, LineKind
 
 CHARGED, NOT_CHARGED = "charged", "not_charged"
-REFUNDS = frozenset({LedgerKind.REFUND, LedgerKind.STRAY_REFUND})
 
 
 def answers(facts: Facts, on: date) -> list[Line]:
@@ -184,7 +184,7 @@ def _paid_that_day(facts: Facts, on: date) -> Iterator[Line]:
         if invoice.billing_on == on:
             continue
         for attempt in invoice.attempts:
-            is_answered = attempt.state in (AttemptState.PAID, AttemptState.DECLINED)
+            is_answered = attempt.state in ANSWERED
             if is_answered and attempt.answered_at and _is_on(attempt.answered_at, on, facts):
                 yield attempt_line(attempt, invoice, facts)
     for entry in facts.books.entries:

@@ -231,7 +231,8 @@ def _by_history(facts: Facts) -> Iterator[Line]:
     for fact in facts.history:
         if fact.kind is EventKind.STARTED and fact != starts[0]:
             text = "The run is started anew: it goes on from what is on record"
-            yield _history_line(fact, text, Rule.R16, OPERATOR)
+            # By a worker's sweeper as a rule; the history does not say.
+            yield _history_line(fact, text, Rule.R16, SYSTEM)
         elif fact.kind is EventKind.SIGNAL and fact.name in SIGNALS:
             rule, text = SIGNALS[fact.name]
             yield _history_line(fact, text, rule, _sender(fact))

@@ -24,11 +24,13 @@ from starter.local.anchor import billing_day_for_six_fees
 from starter.local.clock import note_clock, skipper_of
 from starter.local.processes import free_port
 from starter.local.stack import Plan, Stack, StackFailed, ephemeral
+from starter.preview import monthly_minor
 from starter.story import Event, story_of
 from systems.migrate import upgrade
 from systems.notices import NoticeKind
 from systems.notices.outbox import NoticeView, notices
 from systems.sample import SampleAccount, create_account
+from systems.tables import AttemptState
 from systems.wiring import Systems, open_systems
 
 TIME_ZONE = "America/Chicago"
@@ -203,7 +205,7 @@ def _judged(systems: Systems, account: SampleAccount, act: Act) -> DemoResult:
         mails=mails,
         checks=checks,
         quote=quote,
-        remaining_days_minor=quote.amount_minor - _monthly_minor(systems, account_id),
+        remaining_days_minor=quote.amount_minor - monthly_minor(systems, account_id),
         problems=(
             *_problems_with_state(act),
             *_problems_with_money(systems, act, charges),
@@ -211,13 +213,6 @@ def _judged(systems: Systems, account: SampleAccount, act: Act) -> DemoResult:
             *(f"{check.system} differs at {path}" for check in checks for path in check.differing),
         ),
     )
-
-
-def _monthly_minor(systems: Systems, account_id: str) -> int:
-    """The plan and its add-ons."""
-    parts = systems.billing.snapshot(account_id)
-    amounts = [parts["plan"]["amount_minor"], *(each["amount_minor"] for each in parts["add_ons"])]
-    return sum(amounts)
 
 
 def _problems_with_state(act: Act) -> list[str]:
@@ -267,7 +262,7 @@ def _booked(systems: Systems, account_id: str) -> dict[str, int]:
         attempt.payment_id or "": invoice.amount_minor
         for invoice in systems.billing.invoices(account_id)
         for attempt in invoice.attempts
-        if attempt.state == "paid"
+        if attempt.state is AttemptState.PAID
     }
 
 

@@ -213,7 +213,9 @@ class Stack:
         own = {"--port": plan.port, "--ui-port": plan.ui_port} if self._server else {}
         for option, port in {**own, "--web-port": plan.web_port}.items():
             if port is not None and is_taken(port):
-                advice = f"Stop that program, or choose another port with {option}"
+                advice = (
+                    f"Stop that program, or choose another port: `account-pause up {option} PORT`"
+                )
                 if option == "--port":
                     advice += (
                         ", or, if it is a Temporal server to be used, say"

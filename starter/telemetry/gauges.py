@@ -8,14 +8,12 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from traceback import format_tb
 
 from temporalio.client import Client
 from temporalio.common import MetricGauge, MetricGaugeFloat, MetricMeter
 from temporalio.service import RPCError
 
-from domain.errors import Transient
-from domain.sweeping import Finding
+from domain.errors import Transient, unforeseen
 from starter.listing import OPEN_RUNS
 from starter.telemetry.metrics import PREFIX
 from starter.telemetry.telemetry import Telemetry
@@ -108,9 +106,6 @@ async def gauges_shown(telemetry: Telemetry, db: Database, client: Client) -> As
     if not telemetry.has_metrics:
         yield
         return
-    for finding in Finding:
-        # What has never been told cannot rise.
-        telemetry.metrics.swept(finding)
     showing = asyncio.create_task(_keep_showing(Gauges(telemetry.meter), db, client))
     try:
         yield
@@ -134,10 +129,8 @@ async def _unless_away(whom: str, showing: Awaitable[None]) -> None:
     except (Transient, RPCError) as error:
         log.warning("%s was not asked for its numbers: %s", whom, type(error).__name__)
     except Exception as error:
-        where = "".join(format_tb(error.__traceback__))
-        log.error(  # noqa: TRY400  (`exception` would log the message, which R17 withholds)
-            "the numbers of %s: %s, somebody has to look, at\n%s", whom, type(error).__name__, where
-        )
+        # `exception` would log the message.
+        log.error("the numbers of %s: %s", whom, unforeseen(error))  # noqa: TRY400
 
 
 async def _show_figures(gauges: Gauges, db: Database) -> None:

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -18,7 +17,7 @@ from temporalio.worker import Worker
 
 from settings import SettingsError
 from starter.telemetry.metrics import Metrics
-from systems.migrate import is_current
+from systems import migrate
 
 # Supervisors ask every few seconds and wait about one.
 ANSWER_WITHIN = timedelta(seconds=2)
@@ -48,7 +47,7 @@ class Readiness:
             return "The worker takes no tasks."
         if not await self._temporal_answers(self._client):
             return "Temporal does not answer."
-        return await asyncio.to_thread(self._databases_fault)
+        return await asyncio.to_thread(migrate.hindrance, self._engine)
 
     async def _temporal_answers(self, client: Client) -> bool:
         try:
@@ -56,13 +55,6 @@ class Readiness:
         except (RPCError, RuntimeError):
             # The latter from a client that never got through.
             return False
-
-    def _databases_fault(self) -> str | None:
-        try:
-            is_usable = is_current(self._engine)
-        except SQLAlchemyError:
-            return "The database does not answer."
-        return None if is_usable else "The database is not up to date."
 
 
 @asynccontextmanager

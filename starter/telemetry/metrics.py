@@ -36,7 +36,7 @@ class Metrics:
         self._requests.add(1, {"route": route, "method": method, "status": str(status)})
         self._request_seconds.record(seconds, {"route": route, "method": method})
 
-    def swept(self, finding: str, count: int = 0) -> None:
+    def swept(self, finding: str, count: int) -> None:
         """The sweeper found `finding`, a word for what was wrong, `count` times.
 
         With 0 it is told that there is none yet: what has never been told cannot rise.

@@ -12,8 +12,9 @@ from domain.ports import Act
 from domain.states import ActKind
 from systems.accounts.act_rows import to_act
 from systems.billing.invoices import InvoiceView, invoice_views
-from systems.billing.ledger import LedgerEntry, entries
+from systems.billing.ledger import REFUNDS, LedgerEntry, entries
 from systems.billing.refund_rows import RefundView, views
+from systems.billing.settling import UNSETTLED, moved_key
 from systems.db import lock_account
 from systems.tables import (
     ActRow,
@@ -24,12 +25,6 @@ from systems.tables import (
     LedgerKind,
     LineKind,
 )
-
-# Invoices on which somebody still owes what they come to.
-UNPAID = frozenset({InvoiceState.OPEN, InvoiceState.UNKNOWN, InvoiceState.PAST_DUE})
-
-CHARGES = frozenset({LedgerKind.CHARGE, LedgerKind.STRAY_CHARGE})
-REFUNDS = frozenset({LedgerKind.REFUND, LedgerKind.STRAY_REFUND})
 
 # Cents by currency.
 Sums = Counter[str]
@@ -67,7 +62,7 @@ class Books:
 
     def owed(self) -> Sums:
         """What somebody still has to pay: unpaid invoices, and moved fees that are on none yet."""
-        chosen = (each for each in self.invoices if each.state in UNPAID or self._waits(each))
+        chosen = (each for each in self.invoices if each.state in UNSETTLED or self._waits(each))
         return summed((each.currency, each.amount_minor) for each in chosen)
 
     def invoiced(self) -> Sums:
@@ -143,10 +138,7 @@ def _moved_to(session: Session, account_id: str) -> dict[str, date | None]:
         InvoiceLineRow.account_id == account_id, InvoiceLineRow.kind == LineKind.UNPAID_FEE
     )
     taken = {row.key: row.billing_on for row in session.execute(unpaid_fees)}
-    return {
-        invoice.id: taken.get(f"{invoice.act_id}:{invoice.billing_on}:{LineKind.UNPAID_FEE}")
-        for invoice in session.scalars(moved)
-    }
+    return {invoice.id: taken.get(moved_key(invoice)) for invoice in session.scalars(moved)}
 
 
 def _held(session: Session, account_id: str) -> frozenset[str]:

@@ -22,12 +22,12 @@ from sqlalchemy.orm import Session
 from domain.errors import Code, InvariantViolated, Rejected
 from domain.payments import CardPage, EnteredCard, Gateway, PageAnswer, PageState
 from domain.policy import check_administrator
-from domain.states import AccountStatus, ActKind, Role
+from domain.states import AccountStatus, Role
 from systems import audit
-from systems.accounts.act_rows import last_act_row
+from systems.accounts.clocks import clock_ahead
 from systems.billing import cards
 from systems.billing.events import look_up_page
-from systems.db import Database, lock_account
+from systems.db import Database, account_row, lock_account
 from systems.reopening import Reopening
 from systems.tables import AccountRow, CardEntryRow, CustomerRow, UserRow
 
@@ -87,8 +87,7 @@ class CardEntries:
             Transient: the gateway did not answer; ask again.
         """
         with self._db.transaction() as session:
-            if session.get(AccountRow, account_id) is None:
-                raise Rejected(Code.ACCOUNT_NOT_FOUND, f"There is no account {account_id}.")
+            account_row(session, account_id)
             check_administrator(account_id, _role(session, account_id, requested_by))
             known = session.get(CustomerRow, (account_id, self._gateway.name))
         customer_id = known.customer_id if known else None
@@ -201,7 +200,7 @@ class CardEntries:
                 _come_to_nothing(row, now)
 
     def _take(self, session: Session, row: CardEntryRow, card: EnteredCard, now: datetime) -> None:
-        at = now + _clock_ahead(session, row.account_id)
+        at = now + clock_ahead(session, row.account_id)
         refusal = _refusal(session, row)
         if refusal is not None:
             _come_to_nothing(row, now)
@@ -236,7 +235,7 @@ class CardEntries:
         with self._db.transaction() as session:
             row = session.get_one(CardEntryRow, page_id)
             account = session.get_one(AccountRow, row.account_id)
-            at = now + _clock_ahead(session, row.account_id)
+            at = now + clock_ahead(session, row.account_id)
         if row.state is PageState.OPEN:
             return False
         if row.ended_at is not None:
@@ -274,11 +273,6 @@ def _refusal(session: Session, row: CardEntryRow) -> str | None:
 def _role(session: Session, account_id: str, user_id: str) -> Role | None:
     user = session.get(UserRow, user_id)
     return user.role if user is not None and user.account_id == account_id else None
-
-
-def _clock_ahead(session: Session, account_id: str) -> timedelta:
-    row = last_act_row(session, account_id, ActKind.PAUSE)
-    return timedelta(seconds=row.clock_ahead_seconds if row else 0)
 
 
 def _come_to_nothing(row: CardEntryRow, now: datetime) -> None:

@@ -7,10 +7,9 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from domain.errors import Code, Rejected
+from systems.billing.ledger import CHARGES
 from systems.billing.plan import invoice_of
-from systems.tables import AttemptRow, InvoiceRow, InvoiceState, LedgerKind, LedgerRow
-
-CHARGES = (LedgerKind.CHARGE, LedgerKind.STRAY_CHARGE)
+from systems.tables import AttemptRow, InvoiceRow, InvoiceState, LedgerRow
 
 # Why there is nothing to give back for a billing date.
 NOT_CHARGED = {

@@ -8,13 +8,13 @@ import logging
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from domain.agenda import JUST_AFTER
-from domain.calendar import due_instant
+from domain.calendar import FURTHEST_AHEAD, due_instant
 from domain.errors import InvariantViolated, Throttled
 from domain.messages import FeeAnswer
 from domain.states import ChargeState
@@ -31,9 +31,6 @@ from systems.tables import (
 )
 
 logger = logging.getLogger(__name__)
-
-# No place on earth is further ahead of UTC, so no later local date can have begun.
-_FURTHEST_AHEAD = timedelta(hours=14)
 
 
 @dataclass(frozen=True)
@@ -126,7 +123,7 @@ def _accounts_due(session: Session, now: datetime, limit: int) -> list[str]:
             SubscriptionRow.time_zone,
         )
         .where(
-            SubscriptionRow.next_billing_on <= (now + _FURTHEST_AHEAD).date(),
+            SubscriptionRow.next_billing_on <= (now + FURTHEST_AHEAD).date(),
             SubscriptionRow.suspended_by.is_(None),
             SubscriptionRow.ended_at.is_(None),
             ~_has_open_act(),

@@ -42,6 +42,9 @@ SIDES = {
     LedgerKind.STRAY_CHARGE: (LedgerAccount.GATEWAY, LedgerAccount.UNALLOCATED),
     LedgerKind.STRAY_REFUND: (LedgerAccount.UNALLOCATED, LedgerAccount.GATEWAY),
 }
+# The kinds that say what the gateway took, and what it gave back.
+CHARGES = frozenset({LedgerKind.CHARGE, LedgerKind.STRAY_CHARGE})
+REFUNDS = frozenset({LedgerKind.REFUND, LedgerKind.STRAY_REFUND})
 REVENUE = {
     InvoiceKind.PLAN: LedgerAccount.PLAN_REVENUE,
     InvoiceKind.FEE: LedgerAccount.FEE_REVENUE,
@@ -77,14 +80,15 @@ def book_invoice(session: Session, invoice: InvoiceRow, owed_minor: int) -> None
 
 def book_charge(session: Session, invoice: InvoiceRow, attempt: AttemptRow, at: datetime) -> None:
     """The attempt has been paid."""
+    debit, credit = SIDES[LedgerKind.CHARGE]
     _book(
         session,
         LedgerRow(
             key=f"{attempt.key}:{LedgerKind.CHARGE}",
             account_id=invoice.account_id,
             kind=LedgerKind.CHARGE,
-            debit=LedgerAccount.GATEWAY,
-            credit=LedgerAccount.RECEIVABLE,
+            debit=debit,
+            credit=credit,
             amount_minor=invoice.amount_minor,
             currency=invoice.currency,
             at=at,

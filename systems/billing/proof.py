@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.money import display
-from systems.billing.books import REFUNDS, Books, Sums, summed
+from systems.billing.books import Books, Sums, summed
 from systems.billing.invoices import InvoiceView
-from systems.billing.ledger import balances
+from systems.billing.ledger import REFUNDS, balances
 from systems.billing.refund_rows import RefundView
 from systems.tables import InvoiceState, LedgerAccount, LedgerKind, RefundRowState
 

@@ -7,9 +7,10 @@ from typing import TypeVar
 from domain.errors import InvariantViolated, Transient
 from domain.money import display
 from domain.payments import Payment, PaymentGateway, PaymentState, Refund, RefundState
-from systems.billing.books import CHARGES, REFUNDS, Books, summed
+from systems.billing.books import Books, summed
+from systems.billing.ledger import CHARGES, REFUNDS
 from systems.billing.proof import Agreement, Check, Compared, Finding, checked, compare
-from systems.billing.refund_rows import RefundView
+from systems.billing.refund_rows import REFUND_STATES, RefundView
 from systems.tables import AttemptState, LedgerKind, RefundRowState
 
 Found = TypeVar("Found")
@@ -20,11 +21,6 @@ PAYMENT_STATES = {
     AttemptState.SENT: {PaymentState.CREATED, PaymentState.PROCESSING},
     AttemptState.PAID: {PaymentState.SUCCEEDED},
     AttemptState.DECLINED: {PaymentState.DECLINED},
-}
-REFUND_STATES = {
-    RefundRowState.RESERVED: RefundState.PENDING,
-    RefundRowState.SUCCEEDED: RefundState.SUCCEEDED,
-    RefundRowState.FAILED: RefundState.FAILED,
 }
 
 

@@ -5,7 +5,7 @@ All functions here expect the account's lock to be held.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,14 +15,20 @@ from domain.errors import Code, InvariantViolated, Rejected
 from domain.ladder import next_look_up_at
 from domain.money import display
 from domain.payments import Refund, RefundState
-from domain.states import ActKind
 from systems import audit
-from systems.accounts.act_rows import last_act_row
+from systems.accounts.clocks import clock_ahead
 from systems.billing.charged import Charged, charge_by
 from systems.billing.ledger import book_refund, book_reversal
 from systems.billing.refund_notices import tell
 from systems.notices import NoticeKind
 from systems.tables import AccountRow, InvoiceRow, RefundRow, RefundRowState
+
+# Where a refund stands at the gateway while our row stands so.
+REFUND_STATES = {
+    RefundRowState.RESERVED: RefundState.PENDING,
+    RefundRowState.SUCCEEDED: RefundState.SUCCEEDED,
+    RefundRowState.FAILED: RefundState.FAILED,
+}
 
 # Who made a refund that nobody asked for here.
 AT_THE_GATEWAY = "gateway"
@@ -222,7 +228,7 @@ def due(session: Session, gateway: str, now: datetime) -> Iterator[tuple[Pending
         RefundRow.look_up_at.is_not(None),
     )
     for row in session.scalars(query.order_by(RefundRow.look_up_at, RefundRow.key)):
-        at = now + _clock_ahead(session, row.account_id)
+        at = now + clock_ahead(session, row.account_id)
         if row.look_up_at is not None and row.look_up_at <= at:
             yield _pending(row), at
 
@@ -388,8 +394,3 @@ def _audit(
         amount_minor=row.amount_minor,
         currency=row.currency,
     )
-
-
-def _clock_ahead(session: Session, account_id: str) -> timedelta:
-    last = last_act_row(session, account_id, ActKind.PAUSE)
-    return timedelta(seconds=last.clock_ahead_seconds if last else 0)

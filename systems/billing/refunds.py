@@ -18,7 +18,7 @@ from datetime import date, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from domain.errors import Code, InvariantViolated, Rejected, Transient
+from domain.errors import InvariantViolated, Rejected, Transient, invalid
 from domain.payments import Gateway, Payment, PaymentState, Refund, RefundState
 from systems import audit
 from systems.billing.cards import refuse_card_numbers
@@ -44,10 +44,6 @@ from systems.db import Database, lock_account
 from systems.tables import AttemptRow, RefundRow
 
 logger = logging.getLogger(__name__)
-
-# As much as the audit has room for.
-LONGEST_REASON = 1000
-LONGEST_ACTOR = 255
 
 
 class Refunds:
@@ -223,15 +219,12 @@ class Refunds:
 
 def _check_words(account_id: str, actor: str, reason: str) -> None:
     refuse_card_numbers(account_id, reason=reason, actor=actor)
-    for name, words, longest in (
-        ("reason", reason, LONGEST_REASON),
-        ("actor", actor, LONGEST_ACTOR),
-    ):
+    for name, words in {"reason": reason, "actor": actor}.items():
+        longest = audit.LONGEST[name]
         if not 0 < len(words.strip()) <= longest:
-            raise Rejected(
-                Code.VALIDATION_FAILED,
+            raise invalid(
+                name,
                 f"Account {account_id}: the {name} of a refund takes 1 to {longest} characters.",
-                field=name,
             )
 
 

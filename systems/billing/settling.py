@@ -44,6 +44,7 @@ CHARGE_STATES = {
     InvoiceState.WRITTEN_OFF: ChargeState.WRITTEN_OFF,
 }
 FINAL = frozenset({InvoiceState.PAID, InvoiceState.MOVED, InvoiceState.WRITTEN_OFF})
+UNSETTLED = tuple(state for state in InvoiceState if state not in FINAL)
 ANSWERED = frozenset({AttemptState.PAID, AttemptState.DECLINED})
 # A decline for which the gateway gave no reason.
 DECLINED = "declined"
@@ -129,8 +130,12 @@ def settle_declined(
 def move(session: Session, invoice: InvoiceRow, at: datetime) -> None:
     """The unpaid fee becomes a line of the plan's next invoice, once."""
     invoice.state, invoice.answered_at = InvoiceState.MOVED, at
-    key = f"{invoice.act_id}:{invoice.billing_on}:unpaid_fee"
-    put_down(session, invoice.account_id, key, unpaid_fee(invoice))
+    put_down(session, invoice.account_id, moved_key(invoice), unpaid_fee(invoice))
+
+
+def moved_key(invoice: InvoiceRow) -> str:
+    """The key of the line as which an unpaid fee moves."""
+    return f"{invoice.act_id}:{invoice.billing_on}:{LineKind.UNPAID_FEE}"
 
 
 def unpaid_fee(invoice: InvoiceRow) -> Line:

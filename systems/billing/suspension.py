@@ -17,12 +17,13 @@ from domain.period import period_left
 from systems.accounts.act_rows import TERMS, dumped
 from systems.billing.plan import (
     Line,
+    pending_lines,
     put_down,
     remaining_days,
     subscription_of,
     take_due,
 )
-from systems.billing.settling import move, unpaid_fee, write_off
+from systems.billing.settling import move, moved_key, unpaid_fee, write_off
 from systems.tables import (
     ActRow,
     InvoiceRow,
@@ -78,22 +79,44 @@ def restore(session: Session, step: Step) -> Settled:
 
 
 def close(session: Session, step: Step) -> Settled:
-    """The plan ends as of `step.at`, paused or not; the fees that are unpaid are given up."""
+    """The plan ends, paused or not, as of when the close began; what is unpaid is given up."""
     subscription = subscription_of(session, step.account_id)
     if subscription.ended_at is not None:
         return Settled()
     suspension = _suspension(session, step)
     if suspension is not None and suspension.ended_at is not None:
         suspension = None
-    take_due(session, subscription, step.at, suspension)
-    subscription.suspended_by, subscription.ended_at = None, step.at
+    at = _close_begun_at(session, step)
+    take_due(session, subscription, at, suspension)
+    subscription.suspended_by, subscription.ended_at = None, at
+    _give_up_waiting(session, step)
     if suspension is None:
         return Settled()
-    suspension.ended_at, suspension.outcome = step.at, Outcome.CLOSED
+    suspension.ended_at, suspension.outcome = at, Outcome.CLOSED
     unpaid = _past_due_fees(session, step.act_id)
     for invoice in unpaid:
         write_off(session, invoice, step.at)
     return Settled(billing_on=[invoice.billing_on for invoice in unpaid])
+
+
+def _give_up_waiting(session: Session, step: Step) -> None:
+    """No plan invoice comes any more for the lines that wait for one: nothing more is charged."""
+    moved = session.scalars(
+        select(InvoiceRow).where(
+            InvoiceRow.account_id == step.account_id, InvoiceRow.state == InvoiceState.MOVED
+        )
+    )
+    fees = {moved_key(invoice): invoice for invoice in moved}
+    for line in pending_lines(session, step.account_id):
+        if line.key in fees:
+            write_off(session, fees[line.key], step.at)
+        session.delete(line)
+
+
+def _close_begun_at(session: Session, step: Step) -> datetime:
+    """A run that was lost and started anew asks later; no date since then is the plan's (R10)."""
+    act = session.get(ActRow, step.act_id)
+    return (act.ends_at if act else None) or step.at
 
 
 def _suspension(session: Session, step: Step) -> SuspensionRow | None:

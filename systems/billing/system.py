@@ -13,7 +13,6 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
-from domain.errors import Code, Rejected
 from domain.messages import (
     ChargeStatus,
     CollectFee,
@@ -36,9 +35,8 @@ from systems.billing.jobs import BillingJobs, release_holds
 from systems.billing.ledger import LedgerEntry, entries
 from systems.billing.plan import Line
 from systems.billing.subscriptions import NewSubscription
-from systems.db import Database, lock_account
+from systems.db import Database, account_row, lock_account
 from systems.effects import once
-from systems.tables import AccountRow
 
 
 class SqlBilling:
@@ -274,6 +272,5 @@ class SqlBilling:
     @contextmanager
     def _of(self, account_id: str) -> Iterator[Session]:
         with self._db.transaction() as session:
-            if session.get(AccountRow, account_id) is None:
-                raise Rejected(Code.ACCOUNT_NOT_FOUND, f"There is no account {account_id}.")
+            account_row(session, account_id)
             yield session

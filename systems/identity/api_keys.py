@@ -7,7 +7,7 @@ from uuid import uuid4
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from domain.errors import Code, Rejected
+from domain.errors import invalid
 from domain.ids import Prefix, make_id
 from systems import audit
 from systems.db import Database
@@ -60,7 +60,7 @@ class ApiKeys:
             Rejected: `validation_failed`, with the `field`.
         """
         if not 0 < len(label.strip()) <= 100:
-            raise _invalid("label", "A label has 1 to 100 characters.")
+            raise invalid("label", "A label has 1 to 100 characters.")
         secret = new_secret(KEY_PREFIX)
         row = ApiKeyRow(
             id=make_id(Prefix.API_KEY, uuid4()),
@@ -74,7 +74,7 @@ class ApiKeys:
         with self._db.transaction() as session:
             user = session.get(UserRow, user_id)
             if user is None:
-                raise _invalid("user", "There is no such user.")
+                raise invalid("user", "There is no such user.")
             session.add(row)
             _audit(session, row, user, "api_key_created", at, actor)
             return NewApiKey(secret, _key(row, user))
@@ -109,7 +109,7 @@ class ApiKeys:
         with self._db.transaction() as session:
             row = session.get(ApiKeyRow, key_id, with_for_update=True)
             if row is None:
-                raise _invalid("key", "There is no such key.")
+                raise invalid("key", "There is no such key.")
             user = session.get_one(UserRow, row.user_id)
             if row.revoked_at is None:
                 row.revoked_at = at
@@ -129,10 +129,6 @@ def _key(row: ApiKeyRow, user: UserRow) -> ApiKey:
         last_used_at=row.last_used_at,
         revoked_at=row.revoked_at,
     )
-
-
-def _invalid(field_name: str, message: str) -> Rejected:
-    return Rejected(Code.VALIDATION_FAILED, message, field=field_name)
 
 
 def _audit(

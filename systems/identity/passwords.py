@@ -6,7 +6,7 @@ from unicodedata import normalize
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from domain.errors import Code, Rejected
+from domain.errors import invalid
 
 SHORTEST, LONGEST = 12, 256
 
@@ -70,11 +70,7 @@ def check_password(password: str) -> None:
         Rejected: `validation_failed`, with the `field`: it is too short, or far too long.
     """
     if not SHORTEST <= len(_normal(password)) <= LONGEST:
-        raise Rejected(
-            Code.VALIDATION_FAILED,
-            f"A password has {SHORTEST} to {LONGEST} characters.",
-            field="password",
-        )
+        raise invalid("password", f"A password has {SHORTEST} to {LONGEST} characters.")
 
 
 def _normal(password: str) -> str:

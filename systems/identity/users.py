@@ -8,7 +8,7 @@ from sqlalchemy import Select, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from domain.errors import Code, Rejected
+from domain.errors import invalid
 from domain.ids import Prefix, make_id
 from domain.states import Role
 from systems import audit
@@ -46,7 +46,7 @@ class Users:
         with self._db.transaction() as session:
             row = session.get(UserRow, named) or by_email(session, named)
             if row is None:
-                raise Rejected(Code.VALIDATION_FAILED, "There is no such user.", field="user")
+                raise invalid("user", "There is no such user.")
             return user_of(row)
 
     def of_account(self, account_id: str) -> list[User]:
@@ -133,7 +133,7 @@ def user_of(row: UserRow) -> User:
 
 
 def _insert(session: Session, row: UserRow) -> None:
-    taken = _invalid("email", "Somebody has that e-mail already.")
+    taken = invalid("email", "Somebody has that e-mail already.")
     if by_email(session, row.email) is not None:
         raise taken
     session.add(row)
@@ -147,7 +147,7 @@ def _insert(session: Session, row: UserRow) -> None:
 def _locked(session: Session, user_id: str) -> UserRow:
     row = session.get(UserRow, user_id, with_for_update=True)
     if row is None:
-        raise Rejected(Code.VALIDATION_FAILED, "There is no such user.", field="user")
+        raise invalid("user", "There is no such user.")
     return row
 
 
@@ -162,7 +162,7 @@ def _live_keys(user_id: str) -> Select[ApiKeyRow]:
 
 def _checked_name(name: str) -> str:
     if not 0 < len(name.strip()) <= 100:
-        raise _invalid("name", "A name has 1 to 100 characters.")
+        raise invalid("name", "A name has 1 to 100 characters.")
     return name.strip()
 
 
@@ -171,12 +171,8 @@ def _checked_email(email: str) -> str:
     email = normal_email(email)
     local, at, domain = email.rpartition("@")
     if not (local and at and domain) or len(email) > 254 or any(map(str.isspace, email)):
-        raise _invalid("email", "That is no e-mail address.")
+        raise invalid("email", "That is no e-mail address.")
     return email
-
-
-def _invalid(field: str, message: str) -> Rejected:
-    return Rejected(Code.VALIDATION_FAILED, message, field=field)
 
 
 def _audit(

@@ -30,17 +30,17 @@ class Letters:
 
     def render(self, letter: Letter) -> Text:
         """The mail's subject and its words, as plain text and as HTML."""
+        page = self._pause_page(letter.account_id)
         template = self._templates.get_template(f"{letter.kind.value}.txt.j2")
         written = template.render(
             data=_Data(letter.data),
             account_name=_one_line(letter.account_name),
             recipient_name=_one_line(letter.recipient_name),
             requested_by_name=_one_line(letter.requested_by_name or ""),
-            pause_page=self._pause_page(letter.account_id),
+            pause_page=page,
         )
         first, _, body = written.partition("\n")
         subject, parts = first.removeprefix("Subject: ").strip(), blocks(body)
-        page = self._pause_page(letter.account_id)
         return Text(subject, as_text(parts), as_html(subject, parts, page))
 
     def _pause_page(self, account_id: str) -> str:
@@ -67,9 +67,7 @@ def _day(iso: str) -> str:
 
 
 def _money(data: Mapping[str, Any]) -> str:
-    # A line of an invoice is in the invoice's currency and does not repeat it.
-    currency = data.get("currency") or "USD"
-    return display(data["amount_minor"], currency)
+    return display(data["amount_minor"], data["currency"])
 
 
 def _decline(code: str | None) -> str:

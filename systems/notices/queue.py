@@ -55,8 +55,7 @@ class NoticeKind(StrEnum):
     FINAL_NOTICE = "final_notice"
     # resume_on, days_before, amount_minor, currency, next_billing_on, last4?
     REMINDER = "reminder"
-    # by, requested_by?, amount_minor, currency, next_billing_on, last4?,
-    # lines? (a list of kind, amount_minor and, for what is unpaid, billing_on)
+    # by, requested_by?, amount_minor, currency, next_billing_on, last4?
     RESUMED = "resumed"
     # by, requested_by?
     CLOSED = "closed"

@@ -4,6 +4,7 @@ Everything is one account's: nothing here can be asked without its id. Whether t
 it at the moment is the caller's question (R6). Both queries walk the index `calls_by_account`.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -11,12 +12,12 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
-from domain.errors import Code, Rejected
+from domain.errors import invalid
 from domain.ids import Prefix, checked_id
-from systems.db import Database
+from systems.db import Database, account_row
 from systems.numbers.calls import CallView, call_view
 from systems.numbers.reports import CallFact, Report, begins_at, report
-from systems.tables import AccountRow, CallRow, NumberRow, TrackerRow
+from systems.tables import CallRow, CompanyRow, NumberRow, TrackerRow
 
 LARGEST_PAGE = 200
 # A leap year.
@@ -62,7 +63,7 @@ class Activity:
                 limit that is not 1 to 200, what is no tracker's id.
         """
         if not 1 <= limit <= LARGEST_PAGE:
-            raise _invalid("limit", f"A page has 1 to {LARGEST_PAGE} calls.")
+            raise invalid("limit", f"A page has 1 to {LARGEST_PAGE} calls.")
         where = [*_of(account_id, tracker_id), *_between(since, until)]
         with self._db.transaction() as session:
             if cursor is not None:
@@ -81,22 +82,32 @@ class Activity:
                 are more than 366 or lie outside of this century; for what is no tracker's id.
         """
         if not FIRST_ON <= since_on <= until_on <= LAST_ON:
-            raise _invalid("until", f"A report lies between {FIRST_ON} and {LAST_ON}.")
+            raise invalid("until", f"A report lies between {FIRST_ON} and {LAST_ON}.")
         if (until_on - since_on).days > MOST_DAYS:
-            raise _invalid("until", f"A report is about {MOST_DAYS} days at most.")
+            raise invalid("until", f"A report is about {MOST_DAYS} days at most.")
         with self._db.transaction() as session:
-            zone = _time_zone(session, account_id)
+            zone = account_row(session, account_id).time_zone
             days = _between(begins_at(since_on, zone), begins_at(until_on, zone))
             where = [*_of(account_id, tracker_id), *days]
             return report(_facts(session, where), since_on, until_on, zone)
 
     def tracker_names(self, account_id: str) -> Mapping[str, str]:
-        """What the trackers of a report are called, the disabled ones too, by id."""
+        """What the trackers of a report are called, the disabled ones too, by id.
+
+        Those that share a name have their company's behind it.
+        """
+        query = (
+            select(TrackerRow.id, TrackerRow.name, CompanyRow.name.label("company"))
+            .join(CompanyRow, CompanyRow.id == TrackerRow.company_id)
+            .where(TrackerRow.account_id == account_id)
+        )
         with self._db.transaction() as session:
-            rows = session.execute(
-                select(TrackerRow.id, TrackerRow.name).where(TrackerRow.account_id == account_id)
-            )
-            return {row.id: row.name for row in rows}
+            rows = session.execute(query).all()
+        often = Counter(row.name for row in rows)
+        return {
+            row.id: row.name if often[row.name] == 1 else f"{row.name}, {row.company}"
+            for row in rows
+        }
 
 
 Where = list[ColumnElement[bool]]
@@ -122,7 +133,7 @@ def _after(session: Session, account_id: str, cursor: str) -> Where:
     """What comes after the call that the cursor names. Calls are never deleted."""
     last = session.get(CallRow, checked_id(Prefix.CALL, cursor))
     if last is None or last.account_id != account_id:
-        raise _invalid("cursor", "That is no cursor of this account; begin again without one.")
+        raise invalid("cursor", "That is no cursor of this account; begin again without one.")
     same_moment = and_(CallRow.at == last.at, CallRow.id > last.id)
     # Said twice for the index: the first condition is a range of it, the second is not.
     return [CallRow.at <= last.at, or_(CallRow.at < last.at, same_moment)]
@@ -150,14 +161,3 @@ def _facts(session: Session, where: Where) -> Iterator[CallFact]:
     ).where(*where)
     rows = session.execute(query, execution_options={"yield_per": ROWS_AT_ONCE})
     return (CallFact(*row) for row in rows)
-
-
-def _time_zone(session: Session, account_id: str) -> str:
-    zone = session.scalar(select(AccountRow.time_zone).where(AccountRow.id == account_id))
-    if zone is None:
-        raise Rejected(Code.ACCOUNT_NOT_FOUND, f"There is no account {account_id}.")
-    return zone
-
-
-def _invalid(field: str, message: str) -> Rejected:
-    return Rejected(Code.VALIDATION_FAILED, message, field=field)

@@ -10,7 +10,6 @@ from uuid import UUID, uuid5
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from domain.errors import InvariantViolated
 from domain.ids import Prefix, make_id
 from domain.messages import Step
 from domain.states import AccountStatus, NumberState
@@ -126,48 +125,6 @@ class Calls:
             row = session.get(CallFlowRow, call_flow_id)
             return () if row is None else tuple(row.steps)
 
-    def count_retained_call(self, route: Route, carrier_call_id: str, at: datetime) -> None:
-        """Count a call that heard the intercept, once per carrier's call id.
-
-        Raises:
-            InvariantViolated: the route was no intercept.
-        """
-        if route.treatment is not Treatment.INTERCEPT:
-            raise InvariantViolated("only an intercepted call is counted as one")
-        with self._db.transaction() as session:
-            _count(session, route, carrier_call_id, at)
-
-    def log_call(
-        self,
-        route: Route,
-        *,
-        carrier_call_id: str,
-        caller: str,
-        at: datetime,
-        duration_seconds: int,
-        is_answered: bool,
-    ) -> str:
-        """Add a call that was connected to the activity log, once per carrier's call id.
-
-        The route is the one that the call took, whatever has become of the number since.
-
-        Returns:
-            The call's id.
-
-        Raises:
-            InvariantViolated: the route was no connection (R4).
-        """
-        if route.treatment is not Treatment.CONNECT:
-            raise InvariantViolated("only a connected call belongs to the activity log")
-        call_id = _call_id(carrier_call_id)
-        with self._db.transaction() as session:
-            lock_account(session, route.account_id or "")
-            if session.get(CallRow, call_id) is None:
-                row = _row(route, carrier_call_id, caller, at)
-                row.duration_seconds, row.is_answered = duration_seconds, is_answered
-                session.add(row)
-        return call_id
-
     def retained_calls(self, account_id: str) -> dict[str, int]:
         """How many calls heard the intercept, per number of the account that is still its own."""
         with self._db.transaction() as session:
@@ -213,9 +170,9 @@ def _taken(session: Session, call: Incoming) -> Route:
         return replace(route, treatment=Treatment.CONNECT) if is_same else REJECTED
     if number.state is NumberState.RETAINED or _is_counted(session, number, call):
         route = replace(route, treatment=Treatment.INTERCEPT, retained_by=number.retained_by)
-        _count(session, route, call.carrier_call_id, call.at)
+        _count(session, route, call)
         return route
-    session.add(_row(route, call.carrier_call_id, call.caller, call.at))
+    session.add(_row(route, call))
     session.flush()
     return route
 
@@ -244,13 +201,13 @@ def _route_of(session: Session, row: CallRow) -> Route:
     return replace(route, treatment=Treatment.CONNECT)
 
 
-def _count(session: Session, route: Route, carrier_call_id: str, at: datetime) -> None:
-    step = Step(act_id=route.retained_by or "", account_id=route.account_id or "", at=at)
+def _count(session: Session, route: Route, call: Incoming) -> None:
+    step = Step(act_id=route.retained_by or "", account_id=route.account_id or "", at=call.at)
 
     def count() -> None:
         session.get_one(NumberRow, route.number_id).retained_calls += 1
 
-    once(session, RETAINED_CALL, step, type(None), count, part=carrier_call_id)
+    once(session, RETAINED_CALL, step, type(None), count, part=call.carrier_call_id)
 
 
 def _is_counted(session: Session, number: NumberRow, call: Incoming) -> bool:
@@ -262,17 +219,17 @@ def _call_id(carrier_call_id: str) -> str:
     return make_id(Prefix.CALL, uuid5(NAMESPACE, carrier_call_id))
 
 
-def _row(route: Route, carrier_call_id: str, caller: str, at: datetime) -> CallRow:
+def _row(route: Route, call: Incoming) -> CallRow:
     return CallRow(
-        id=_call_id(carrier_call_id),
+        id=_call_id(call.carrier_call_id),
         account_id=route.account_id,
         company_id=route.company_id,
         tracker_id=route.tracker_id,
         number_id=route.number_id,
-        carrier_call_id=carrier_call_id,
-        caller=caller,
+        carrier_call_id=call.carrier_call_id,
+        caller=call.caller,
         source=route.source,
-        at=at,
+        at=call.at,
         duration_seconds=0,
         is_answered=False,
     )

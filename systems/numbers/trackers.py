@@ -8,17 +8,16 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid5
 
-import phonenumbers
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from domain.errors import Code, Rejected
+from domain.errors import Rejected, invalid
 from domain.ids import Prefix, make_id
 from domain.states import NumberState, TrackerType
 from systems import audit
 from systems.db import Database, lock_account
-from systems.numbers.written import as_e164, read, region_of
+from systems.numbers.written import as_e164, is_e164, read, region_of
 from systems.tables import CallFlowRow, CompanyRow, NumberRow, TrackerRow
 
 # A number's id is derived from its tracker and the number; fixed for ever.
@@ -113,7 +112,7 @@ class Trackers:
             lock_account(session, account_id)
             row = session.get(TrackerRow, tracker_id)
             if row is None or row.account_id != account_id:
-                raise _invalid("tracker_id", f"Account {account_id} has no such tracker.")
+                raise invalid("tracker_id", f"Account {account_id} has no such tracker.")
             if row.disabled_at is None:
                 row.disabled_at = at
                 _release_numbers(session, tracker_id, at)
@@ -121,29 +120,19 @@ class Trackers:
             return _views(session, TrackerRow.id == tracker_id)[0]
 
 
-def is_e164(number: str) -> bool:
-    """Whether `number` is a phone number that can exist, written in E.164."""
-    try:
-        parsed = phonenumbers.parse(number)
-    except phonenumbers.NumberParseException:
-        return False
-    written = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-    return phonenumbers.is_possible_number(parsed) and written == number
-
-
 def _check(session: Session, new: NewTracker) -> None:
     # The messages name the field and not the number: they may end up in a log (R17).
     if not is_e164(new.destination_number):
-        raise _invalid("destination_number", "The destination number is not E.164.")
+        raise invalid("destination_number", "The destination number is not E.164.")
     if not all(map(is_e164, new.tracking_numbers)):
-        raise _invalid("tracking_numbers", "A tracking number is not E.164.")
+        raise invalid("tracking_numbers", "A tracking number is not E.164.")
     _check_count(new)
     company = session.get(CompanyRow, new.company_id)
     if company is None or company.account_id != new.account_id:
-        raise _invalid("company_id", f"Account {new.account_id} has no such company.")
+        raise invalid("company_id", f"Account {new.account_id} has no such company.")
     call_flow = session.get(CallFlowRow, new.call_flow_id)
     if call_flow is None or call_flow.account_id != new.account_id:
-        raise _invalid("call_flow_id", f"Account {new.account_id} has no such call flow.")
+        raise invalid("call_flow_id", f"Account {new.account_id} has no such call flow.")
     if _held(session, new.tracking_numbers):
         raise _in_use()
     _check_destination(session, new)
@@ -153,22 +142,22 @@ def _check(session: Session, new: NewTracker) -> None:
 def _check_count(new: NewTracker) -> None:
     count = len(set(new.tracking_numbers))
     if count != len(new.tracking_numbers):
-        raise _invalid("tracking_numbers", "A tracking number is named twice.")
+        raise invalid("tracking_numbers", "A tracking number is named twice.")
     if new.type is TrackerType.SOURCE and count != 1:
-        raise _invalid("tracking_numbers", "A source tracker takes exactly one number.")
+        raise invalid("tracking_numbers", "A source tracker takes exactly one number.")
     if count == 0:
-        raise _invalid("tracking_numbers", "A session tracker takes at least one number.")
+        raise invalid("tracking_numbers", "A session tracker takes at least one number.")
 
 
 def _check_destination(session: Session, new: NewTracker) -> None:
     """No call goes round in a circle, from one tracking number to the next, at our cost."""
     if new.destination_number in new.tracking_numbers:
-        raise _invalid(
+        raise invalid(
             "destination_number", "The destination number is one of the tracker's own numbers."
         )
     # A circle needs a last tracker, whose destination is held already: so this finds every one.
     if _held(session, [new.destination_number], NumberRow.account_id == new.account_id):
-        raise _invalid(
+        raise invalid(
             "destination_number", "The destination number is a tracking number of the account."
         )
 
@@ -177,9 +166,9 @@ def _check_targets(new: NewTracker) -> None:
     home = read(new.tracking_numbers[0], None)
     targets = [read(text, region_of(home) if home else None) for text in new.swap_targets]
     if None in targets:
-        raise _invalid("swap_targets", "A swap target is no complete phone number.")
+        raise invalid("swap_targets", "A swap target is no complete phone number.")
     if {as_e164(each) for each in targets if each} & set(new.tracking_numbers):
-        raise _invalid("swap_targets", "A swap target is one of the tracker's own numbers.")
+        raise invalid("swap_targets", "A swap target is one of the tracker's own numbers.")
 
 
 def _held(session: Session, numbers: Iterable[str], *where: Any) -> bool:
@@ -285,8 +274,4 @@ def _audit(
 
 
 def _in_use() -> Rejected:
-    return _invalid("tracking_numbers", "A tracking number belongs to another tracker.")
-
-
-def _invalid(field: str, message: str) -> Rejected:
-    return Rejected(Code.VALIDATION_FAILED, message, field=field)
+    return invalid("tracking_numbers", "A tracking number belongs to another tracker.")

@@ -22,6 +22,18 @@ def read(text: str, region: str | None) -> PhoneNumber | None:
     return number if reason == ValidationResult.IS_POSSIBLE else None
 
 
+def read_e164(text: str, region: str) -> str | None:
+    """The same as it is stored; None for one with an extension, too, which nobody can dial."""
+    number = read(text, region)
+    return as_e164(number) if number and not number.extension else None
+
+
+def is_e164(text: str) -> bool:
+    """Whether `text` is a complete phone number, written as it is stored."""
+    number = read(text, None)
+    return number is not None and as_e164(number) == text
+
+
 def as_e164(number: PhoneNumber) -> str:
     """The number as it is stored."""
     return phonenumbers.format_number(number, PhoneNumberFormat.E164)

@@ -1,6 +1,5 @@
 """A believable activity log: the same one each time, for the same account and moment."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from random import Random
 from uuid import uuid5
@@ -38,7 +37,7 @@ def _call(
 ) -> CallRow:
     number, tracker = dialled
     is_answered = random.randrange(10) < ANSWERED_OF_TEN
-    talked = timedelta(seconds=random.randrange(20, LONGEST_CALL_SECONDS))
+    talked_seconds = random.randrange(20, LONGEST_CALL_SECONDS)
     at = until - timedelta(seconds=random.randrange(1, DAYS * 86_400))
     return CallRow(
         id=make_id(Prefix.CALL, uuid5(NAMESPACE, f"call:{key}")),
@@ -47,14 +46,9 @@ def _call(
         tracker_id=tracker.id,
         number_id=number.id,
         carrier_call_id=f"sample-{uuid5(NAMESPACE, f'carrier:{key}').hex}",
-        caller=random.choice(fictional_numbers(_area_code(random))),
+        caller=random.choice(fictional_numbers(random.choice(area_codes()))),
         source=tracker.source,
         at=at,
-        duration_seconds=int(talked.total_seconds()) if is_answered else 0,
+        duration_seconds=talked_seconds if is_answered else 0,
         is_answered=is_answered,
     )
-
-
-def _area_code(random: Random) -> int:
-    codes: Sequence[int] = area_codes()
-    return random.choice(codes)

@@ -18,7 +18,7 @@ class InvoiceKind(StrEnum):
 
 
 class InvoiceState(StrEnum):
-    """`open`: not answered yet. `past_due`: declined. The last four are final."""
+    """`open`: not answered yet. `past_due`: declined. The last three are final."""
 
     OPEN = "open"
     UNKNOWN = "unknown"

@@ -146,7 +146,6 @@ class World:
                     self.expected_end_at = self._expected_end_at(last_done)
                     return due
         wake_at = self.agenda.wake_at()
-        assert wake_at is not None
         still_due = self.agenda.due(self.now)
         assert still_due == [], f"all was done and there is more: {still_due}"
         assert wake_at > self.now
@@ -180,7 +179,6 @@ class World:
 
     def _advance(self) -> None:
         wake_at = self.agenda.wake_at()
-        assert wake_at is not None
         assert self.agenda.due(wake_at) != [], "woken for nothing"
         assert self.agenda.due(wake_at - AN_INSTANT) == [], "woken too late"
         instants = [wake_at, *(arrival.at for arrival in self._waiting)]

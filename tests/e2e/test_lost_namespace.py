@@ -56,6 +56,8 @@ async def course(directory: Path, template: Path, *, loses: bool) -> dict[str, d
     url, gateway_url = f"sqlite:///{directory}/test.db", f"sqlite:///{directory}/gateway.db"
     async with AsyncExitStack() as stack:
         server = stack.enter_context(running_server(directory / "server.log"))
+        # Before the crowd, which cleans up at the end on the one that is left.
+        another = stack.enter_context(running_server(directory / "another-server.log"))
         crowd = await stack.enter_async_context(
             open_crowd(server, url, gateway_url, ACCOUNTS, CARDS)
         )
@@ -65,7 +67,6 @@ async def course(directory: Path, template: Path, *, loses: bool) -> dict[str, d
                 await go_on(crowd)
         if loses:
             server.process.kill()
-            another = stack.enter_context(running_server(directory / "another-server.log"))
             await crowd.move_to(another)
             async with crowd.worker():
                 await rebuild(crowd)

@@ -18,8 +18,9 @@ from sqlalchemy.engine import make_url
 
 from domain.calendar import due_instant
 from domain.errors import Transient
+from domain.names import RESUME
 from domain.payments import Order
-from domain.states import AccountStatus, ChargeState
+from domain.states import AccountStatus, ChargeState, PauseState
 from domain.sweeping import Finding
 from starter.redoing import Redo, Redone
 from starter.sweeping import Sweeper
@@ -130,15 +131,18 @@ async def test_jobs_that_run_before_the_record_has_caught_up_charge_a_date_twice
 
 
 @pytest.mark.slow
-async def test_the_worker_itself_catches_up_and_then_runs_its_jobs(
+async def test_the_worker_itself_catches_up_and_then_runs_steps_and_jobs(
     sqlite_url: str, tmp_path: Path
 ) -> None:
-    gateway_url, names = f"sqlite:///{tmp_path / 'gateway.db'}", ("begun", "invoiced")
+    gateway_url, names = f"sqlite:///{tmp_path / 'gateway.db'}", ("begun", "begun_and_called_back")
     with running_server(tmp_path / "server.log") as server:
         async with open_crowd(server, sqlite_url, gateway_url, names) as crowd:
             copy_url = _sqlite_copy(tmp_path / "copy.db", sqlite_url)
             async with crowd.worker():
-                await crowd["begun"].paused()
+                for name in names:
+                    await crowd[name].paused()
+            # It waits for a worker, whose steps would find no pause to resume.
+            await crowd["begun_and_called_back"].handle().signal(RESUME)
             crowd.move_to_database(copy_url)
             environment = {
                 "DATABASE_URL": copy_url,
@@ -150,6 +154,11 @@ async def test_the_worker_itself_catches_up_and_then_runs_its_jobs(
             with worker_process(log, "worker.py", environment=environment):
                 await until(lambda: crowd["begun"].account_status() is AccountStatus.PAUSED)
                 await until(lambda: "the database is an older copy" in log.read_text())
+                resumed = await crowd["begun_and_called_back"].handle().result()
+
+            back = crowd["begun_and_called_back"]
+            assert PauseState.RESUMED is resumed.state is back.last_state()
+            assert AccountStatus.ACTIVE is back.account_status()
 
 
 async def test_whoever_only_looks_makes_no_payment(stage: Stage) -> None:

@@ -143,6 +143,8 @@ async def test_after_an_outage_every_fee_is_charged_once_and_no_ladder_has_begun
         due_at = (await stage.current(handle)).charges[0].due_at
         standin.away()
         await stage.move_to(handle, due_at + away)
+        for position in range(fees):
+            await stage.until_charge(handle, position, ChargeState.UNKNOWN)
         during = await stage.current(handle)
         standin.advance(away)
         standin.back()
@@ -151,7 +153,6 @@ async def test_after_an_outage_every_fee_is_charged_once_and_no_ladder_has_begun
             await stage.until_charge(handle, position, ChargeState.PAID)
         after = await stage.current(handle)
 
-    assert [ChargeState.UNKNOWN] * fees == [one.state for one in during.charges[:fees]]
     assert not during.past_due
     assert not after.past_due
     assert fees == len(paid_at_stripe(standin))

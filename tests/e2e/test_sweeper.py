@@ -3,6 +3,8 @@
 import asyncio
 import logging
 from contextlib import suppress
+from dataclasses import replace
+from typing import cast
 
 import pytest
 from temporalio.api.common.v1 import WorkflowExecution
@@ -11,9 +13,11 @@ from temporalio.client import WorkflowFailureError
 
 from domain import names
 from domain.names import Activity
+from domain.ports import Act
 from domain.states import AccountStatus, PauseState, Role
-from domain.sweeping import Finding
+from domain.sweeping import Finding, OpenAct
 from starter.sweeping import Sweeper, Swept, swept_regularly
+from systems.accounts import SqlAccounts
 from systems.tables import UserRow
 from tests.e2e.sweeps import later, of_account, runs, sweeper_of, swept, swept_until_it_goes_on
 from tests.workflows.faults import Fault
@@ -115,6 +119,47 @@ async def test_more_than_a_few_at_once_are_told_and_not_touched(stage: Stage) ->
     assert not is_running
 
 
+class Stale:
+    """Accounts as they were a moment ago: an act that has ended is still open at first."""
+
+    def __init__(
+        self, stage: Stage, open_acts: list[list[OpenAct]], acts: list[Act | None]
+    ) -> None:
+        self._accounts = stage.systems.accounts
+        self._open_acts = open_acts
+        self._acts = acts
+
+    def open_acts(self) -> list[OpenAct]:
+        return self._open_acts.pop() if self._open_acts else self._accounts.open_acts()
+
+    def act(self, act_id: str) -> Act | None:
+        return self._acts.pop() if self._acts else self._accounts.act(act_id)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._accounts, name)
+
+
+@pytest.mark.parametrize(
+    ("lists", "acts", "at_once"),
+    [
+        pytest.param(1, 0, 0, id="many that end while the runs are listed"),
+        pytest.param(2, 1, 25, id="one that another sweeper has put on record"),
+    ],
+)
+async def test_what_has_ended_since_it_was_looked_at_is_no_finding(
+    stage: Stage, lists: int, acts: int, at_once: int
+) -> None:
+    async with stage.worker():
+        handle = await stage.paused()
+        listed = stage.systems.accounts.open_acts()
+        act = stage.systems.accounts.open_act(stage.account_id)
+        await stage.resume(handle)
+    stale = cast(SqlAccounts, Stale(stage, [listed] * lists, [act] * acts))
+    sweeper = Sweeper(stage.client, replace(stage.systems, accounts=stale), later, at_once)
+
+    assert [] == of_account(stage, await sweeper.sweep()).found
+
+
 async def test_a_close_whose_run_was_lost_is_finished_though_its_administrator_is_none_any_more(
     stage: Stage,
 ) -> None:
@@ -164,13 +209,14 @@ async def test_a_worker_sweeps_by_itself_counts_what_it_finds_and_says_it_withou
     sweeper = sweeper_of(stage.client, stage.systems)
     async with stage.worker():
         handle = await lost(stage)
+        pause_id = await stage.current_pause_id()
         with caplog.at_level(logging.WARNING, "account_pause.sweeper"):
             async with swept_regularly(sweeper, 0.05, lambda *it: counted.append(it)):
                 await until(lambda: (Finding.STARTED_ANEW, 1) in counted)
         await stage.until_state(handle, PauseState.PAUSED)
 
     assert [(finding, 0) for finding in Finding] == counted[: len(Finding)]
-    assert "1 of 1 open acts: started_anew" in caplog.text
+    assert f"1 of 1 open acts: started_anew, {pause_id}" in caplog.text
 
 
 async def test_a_worker_that_is_told_not_to_sweep_starts_nothing(stage: Stage) -> None:

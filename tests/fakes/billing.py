@@ -125,6 +125,7 @@ class FakeBilling:
             pause = account.pauses.get(step.act_id)
             account.take_due(step.at, step.act_id)
             account.has_ended = True
+            account.give_up_waiting()
             if pause is not None:
                 pause.ended_at, pause.ended_by = step.at, "close_billing"
             return settled(account, step.act_id, step.at)

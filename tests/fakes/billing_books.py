@@ -83,6 +83,12 @@ class FakeAccount:
         )
         return invoice
 
+    def give_up_waiting(self) -> None:
+        for invoice in self.invoices.values():
+            if f"{invoice.act_id}:{invoice.billing_on}" in self.pending:
+                invoice.state = ChargeState.WRITTEN_OFF
+        self.pending.clear()
+
     def take_due(self, before: datetime, act_id: str | None) -> None:
         pause = self.pauses.get(act_id or "")
         while (due_at := due_instant(self.next_billing_on, self.time_zone)) < before:

@@ -59,7 +59,7 @@ def test_the_worker_takes_from_the_starter_what_reaches_temporal_and_what_every_
     from_starter = {name for name in imported(ROOT / "worker.py") if name.startswith("starter")}
 
     reaching = {"starter.connect", "starter.wake", "starter.sweeping", "starter.redoing"}
-    shared = {"starter.production", "starter.telemetry"}
+    shared = {"starter.production", "starter.stopping", "starter.telemetry"}
     telling = {"starter.telemetry.gauges", "starter.telemetry.health"}
     assert from_starter == reaching | shared | telling
 

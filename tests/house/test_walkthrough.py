@@ -5,12 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.house.documents import ROOT, document
 from tests.starter.conftest import environment, running_up
 
 README = document("README.md")
 
 
+@pytest.mark.timeout(300)
 def test_every_command_of_the_readmes_walk_does_what_it_says(tmp_path: Path) -> None:
     commands = README.marked_commands
     assert any(command.startswith("account-pause pause") for command in commands)

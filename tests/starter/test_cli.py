@@ -195,7 +195,7 @@ def test_without_a_database_or_server_the_message_says_what_to_do(
     nothing = cli(tmp_path, "status", "Brightside", "--json")
     (tmp_path / "account-pause.db").touch()
     old = cli(tmp_path, "status", "Brightside", "--json")
-    away = cli(stack.state_dir, "status", "Brightside", "--json", TEMPORAL_ADDRESS=NOBODY_LISTENS)
+    away = cli(stack.state_dir, "resume", "Brightside", "--json", TEMPORAL_ADDRESS=NOBODY_LISTENS)
 
     assert [3, 3, 3] == [answer.exit_code for answer in (nothing, old, away)]
     assert "account-pause up" in nothing.document["message"]

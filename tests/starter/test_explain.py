@@ -363,7 +363,7 @@ def test_what_only_the_history_knows_is_told() -> None:
         ("cancel", "R1", "operator"),
         ("step_failed_retain_numbers", "R16", "system"),
         ("step_retain_numbers", "R16", "system"),
-        ("started", "R16", "operator"),
+        ("started", "R16", "system"),
     ]
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, select
 
 from domain.calendar import local_date
 from domain.errors import Code, Rejected
@@ -28,7 +28,7 @@ from systems.numbers.reports import (
     days_between,
     report,
 )
-from systems.tables import AccountRow, CallRow
+from systems.tables import AccountRow, CallRow, CompanyRow, TrackerRow
 from tests.systems.examples import ACCOUNT, AT, OTHER, OTHER_KEY, add_account
 
 CHICAGO = "America/Chicago"
@@ -112,6 +112,23 @@ def test_the_log_of_one_tracker(activity: Activity, database: Database) -> None:
 
     assert [wanted] == [call.call_id for call in page.calls]
     assert {one, two} == set(activity.tracker_names(ACCOUNT))
+
+
+def test_trackers_of_one_name_are_told_apart_by_their_company(
+    activity: Activity, database: Database
+) -> None:
+    with database.transaction() as session:
+        first, second = session.scalars(
+            select(TrackerRow).where(TrackerRow.account_id == ACCOUNT)
+        ).all()
+        company = session.get_one(CompanyRow, first.company_id).name
+        alone = {first.name, second.name}
+    before = set(activity.tracker_names(ACCOUNT).values())
+    with database.transaction() as session:
+        session.get_one(TrackerRow, second.id).name = first.name
+
+    assert alone == before
+    assert {f"{first.name}, {company}"} == set(activity.tracker_names(ACCOUNT).values())
 
 
 def test_the_log_of_an_account_is_its_own(activity: Activity, database: Database) -> None:

@@ -136,6 +136,19 @@ def test_reopening_puts_the_account_on_its_plan_from_that_day(shop: SqlShop) -> 
     assert days == [day for day, _ in states(shop, close.account_id)]
 
 
+def test_reopening_costs_the_plan_s_month_whatever_a_resume_had_put_down(shop: SqlShop) -> None:
+    pause = paused(shop, "2026-01-10 12:00", card_name="declined")
+    pause.collect(JAN_15)
+    pause.restore(local("2026-01-20 12:00"))
+    new_pause(shop, pause.account_id).close(local("2026-01-20 12:30"))
+
+    quote = shop.sql.reopen(pause.account_id, local("2026-01-21 12:00"))
+
+    assert 4500 == quote.amount_minor
+    [*_, last] = shop.sql.ledger(pause.account_id)
+    assert ("write_off", 500) == (last.kind, last.amount_minor)
+
+
 def test_a_late_repeat_of_a_reopening_does_not_undo_a_later_close(shop: SqlShop) -> None:
     close = closed(shop, local("2026-01-20 12:00"))
     shop.sql.reopen(close.account_id, local("2026-02-01 12:00"))

@@ -288,6 +288,19 @@ def test_closing_an_active_account_leaves_the_dates_before_it_to_the_plan(shop: 
     assert [(JAN_15, "plan", 4500)] == shop.taken(close.account_id)
 
 
+def test_a_close_gives_up_what_waits_for_an_invoice_of_the_plan(shop: Shop) -> None:
+    pause = paused(shop, card_name="declined")
+    pause.collect(JAN_15)
+    pause.restore(local("2026-01-20 12:00"))
+    waiting = shop.pending(pause.account_id)
+
+    new_pause(shop, pause.account_id).close(local("2026-01-20 12:30"))
+
+    assert [("remaining_days", 3774), ("unpaid_fee", 500)] == waiting
+    assert [] == shop.pending(pause.account_id)
+    assert ChargeState.WRITTEN_OFF is pause.collect(JAN_15, attempt=2, rung=1).state
+
+
 def test_a_fee_declined_after_a_resume_and_a_close_has_no_invoice_to_move_to(
     shop: Shop,
 ) -> None:

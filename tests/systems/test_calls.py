@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 from threading import Event
@@ -10,7 +11,6 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from domain.errors import InvariantViolated
 from domain.ids import Prefix, make_id
 from domain.states import AccountStatus, NumberState
 from systems.db import Database, lock_account
@@ -20,10 +20,8 @@ from systems.tables import AccountRow, CallRow, NumberRow
 from tests.systems.examples import (
     ACCOUNT,
     AT,
-    LATER,
     OTHER,
     OTHER_KEY,
-    PAUSE,
     add_account,
     step,
 )
@@ -57,29 +55,15 @@ def test_an_active_number_goes_to_its_destination(real: SqlNumbers) -> None:
 
 
 def test_a_retained_number_is_intercepted_and_counted(real: SqlNumbers) -> None:
-    number = real.trackers(ACCOUNT)[0].tracking_numbers[0]
+    number = number_of(real)
     real.retain_numbers(step())
 
-    route = real.route(number)
     for carrier_call_id in ("call-1", "call-1", "call-2"):
-        real.count_retained_call(route, carrier_call_id, LATER)
+        assert Treatment.INTERCEPT is real.take(incoming(number, carrier_call_id)).treatment
 
-    assert Treatment.INTERCEPT is route.treatment
-    assert 2 == real.retained_calls(ACCOUNT)[number]
-    assert 2 == sum(real.retained_calls(ACCOUNT).values())
+    assert Treatment.INTERCEPT is real.route(number).treatment
+    assert {number: 2} == {key: n for key, n in real.retained_calls(ACCOUNT).items() if n}
     assert [] == calls_of(real, ACCOUNT)
-
-
-def test_the_count_stays_after_the_resume(real: SqlNumbers) -> None:
-    number = real.trackers(ACCOUNT)[0].tracking_numbers[0]
-    real.retain_numbers(step())
-    route = real.route(number)
-    real.reactivate_numbers(step())
-
-    together(*[lambda: real.count_retained_call(route, "call-1", LATER)] * 4)
-
-    assert 1 == real.retained_calls(ACCOUNT)[number]
-    assert Treatment.CONNECT is real.route(number).treatment
 
 
 def test_released_and_unknown_numbers_are_rejected(real: SqlNumbers) -> None:
@@ -91,65 +75,26 @@ def test_released_and_unknown_numbers_are_rejected(real: SqlNumbers) -> None:
     assert {} == real.retained_calls(ACCOUNT)
 
 
-def test_a_connected_call_is_logged_once(real: SqlNumbers) -> None:
-    number = real.trackers(ACCOUNT)[0].tracking_numbers[0]
-    route = real.route(number)
+def test_a_call_is_logged_or_counted_once_however_often_it_is_told(real: SqlNumbers) -> None:
+    number = number_of(real)
+    together(*[lambda: real.take(incoming(number))] * 4)
+    real.retain_numbers(step())
 
-    def log() -> str:
-        return real.log_call(
-            route,
-            carrier_call_id="call-1",
-            caller="+13125550177",
-            at=AT,
-            duration_seconds=65,
-            is_answered=True,
-        )
-
-    ids = together(*[log] * 4)
+    together(*[lambda: real.take(incoming(number, "call-2"))] * 4)
 
     (call,) = calls_of(real, ACCOUNT)
-    assert {call.call_id} == set(ids)
-    assert (number, "google_ads", AT, 65) == (
-        call.tracking_number,
-        call.source,
-        call.at,
-        call.duration_seconds,
-    )
+    assert (number, "google_ads", AT) == (call.tracking_number, call.source, call.at)
+    assert 1 == real.retained_calls(ACCOUNT)[number]
 
 
 def test_the_activity_log_shows_the_latest_calls_first(real: SqlNumbers) -> None:
-    route = real.route(real.trackers(ACCOUNT)[0].tracking_numbers[0])
     for minute in range(3):
-        real.log_call(
-            route,
-            carrier_call_id=f"call-{minute}",
-            caller="+13125550177",
-            at=AT + timedelta(minutes=minute),
-            duration_seconds=0,
-            is_answered=False,
-        )
+        call = incoming(number_of(real), f"call-{minute}")
+        real.take(replace(call, at=AT + timedelta(minutes=minute)))
 
     latest = [call.at for call in calls_of(real, ACCOUNT, limit=2)]
 
     assert [AT + timedelta(minutes=2), AT + timedelta(minutes=1)] == latest
-
-
-def test_a_call_is_counted_or_logged_as_it_was_treated_only(real: SqlNumbers) -> None:
-    connect = real.route(real.trackers(ACCOUNT)[0].tracking_numbers[0])
-    real.retain_numbers(step(PAUSE))
-    intercept = real.route(real.trackers(ACCOUNT)[0].tracking_numbers[0])
-
-    with pytest.raises(InvariantViolated):
-        real.count_retained_call(connect, "call-1", AT)
-    with pytest.raises(InvariantViolated):
-        real.log_call(
-            intercept,
-            carrier_call_id="call-1",
-            caller="+13125550177",
-            at=AT,
-            duration_seconds=0,
-            is_answered=False,
-        )
 
 
 # --- taking a call, and hearing of its end --------------------------------------------------------

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Executable, event, insert, text
 from sqlalchemy.exc import DBAPIError
 
-from domain.calendar import billing_dates_between
+from domain.calendar import billing_dates_from
 from domain.errors import InvariantViolated, Rejected
 from domain.payments import Payment
 from domain.states import ChargeState, LadderEnd
@@ -221,7 +222,8 @@ class Life:
         self._pause, self._fees = pause, {}
 
     def _collect(self, pause: Pause, now: datetime) -> None:
-        for day in billing_dates_between(15, self._first_on, now.date()):
+        days = billing_dates_from(15, self._first_on)
+        for day in takewhile(lambda day: day < now.date(), days):
             attempt, state = self._fees.get(day, (0, ChargeState.DECLINED))
             if state is ChargeState.DECLINED:
                 attempt += 1

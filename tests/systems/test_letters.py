@@ -101,20 +101,6 @@ def test_a_mail_says_who_it_was(kind: NoticeKind, by: str, said: str) -> None:
     assert said in _flat(_written(kind, asked=None, by=by))
 
 
-def test_the_lines_of_the_next_invoice_are_named() -> None:
-    lines = [
-        {"kind": "remaining_days", "amount_minor": 1_234},
-        {"kind": "unpaid_fee", "amount_minor": 500, "billing_on": "2026-05-31"},
-        {"kind": "unpaid_fee", "amount_minor": 500},
-    ]
-
-    text = _flat(_written(NoticeKind.RESUMED, lines=lines))
-
-    assert "$12.34 for the remaining days" in text
-    assert "$5.00 for the unpaid fee of 31 May 2026" in text
-    assert "$5.00 for an unpaid fee" in text
-
-
 @pytest.mark.parametrize("kind", [NoticeKind.DECLINED, NoticeKind.FINAL_NOTICE])
 @pytest.mark.parametrize(
     ("code", "said"),

@@ -73,6 +73,7 @@ def test_a_tracker_is_created_once(real: SqlNumbers) -> None:
     [
         ({"destination_number": "312 555 0100"}, "destination_number"),
         ({"destination_number": "+1312555010"}, "destination_number"),
+        ({"destination_number": "+15550100"}, "destination_number"),
         ({"tracking_numbers": ("13125550150",)}, "tracking_numbers"),
         ({"tracking_numbers": ("+1 312 555 0150",)}, "tracking_numbers"),
         ({"tracking_numbers": ()}, "tracking_numbers"),

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Coroutine
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from temporalio.service import RPCError
 
 from domain import names
 from domain.errors import Code
@@ -14,7 +16,7 @@ from domain.names import RESUME, RETRY, Activity
 from domain.states import AccountStatus, ChargeState, NumberState, PauseState, Role
 from tests.covering import covering, leading
 from tests.workflows.faults import Fault
-from tests.workflows.stage import Stage, gathered, refusal_of
+from tests.workflows.stage import Stage, eventually, gathered, refusal_of
 
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
@@ -289,6 +291,27 @@ async def test_the_close_of_an_active_account_that_is_stuck_goes_on_after_a_retr
     assert "release_numbers" in status
     assert closed.state is PauseState.CLOSED
     assert_closed(stage)
+
+
+async def test_the_close_of_an_active_account_counts_from_when_it_was_asked_for(
+    stage: Stage,
+) -> None:
+    # asked for -- no worker for a while -- read
+    closing_it = asyncio.create_task(closing(stage))
+
+    async def started_at() -> datetime | None:
+        with suppress(RPCError):
+            return (await stage.close_handle().describe()).start_time
+        return None
+
+    asked_at = await eventually(started_at)
+    await stage.until(lambda: datetime.now(UTC) > asked_at + SECOND)
+    async with stage.worker():
+        closed = await closing_it
+    [act] = stage.systems.accounts.acts(stage.account_id)
+
+    assert PauseState.CLOSED is closed.state
+    assert asked_at == closed.ended_at == act.ends_at
 
 
 async def test_the_close_of_an_active_account_cannot_be_cancelled_half_way(stage: Stage) -> None:

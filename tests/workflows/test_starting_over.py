@@ -4,14 +4,18 @@ Somebody terminates it, resets it to its first task, or Temporal loses it; the s
 """
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from temporalio.client import WorkflowFailureError
 
-from domain.errors import Code
+from domain.errors import Code, Transient
+from domain.ids import Prefix, make_id
+from domain.messages import BeginEnd
 from domain.names import PAYMENT_METHOD_UPDATED, RESUME, Activity
 from domain.states import AccountStatus, ChargeState, NumberState, PauseState
+from starter.anew import start_anew
 from systems.sample import create_account
 from tests.workflows.faults import Fault
 from tests.workflows.stage import PauseHandle, Stage, gathered, refusal_of
@@ -171,6 +175,65 @@ async def test_our_client_closes_though_the_run_was_lost(stage: Stage) -> None:
 
     assert status.state is PauseState.CLOSED
     assert stage.number_states() == {NumberState.RELEASED}
+
+
+async def test_a_pause_whose_run_is_lost_does_not_look_as_if_it_went_on(stage: Stage) -> None:
+    async with stage.worker():
+        handle = await stage.paused()
+        await handle.terminate()
+        with pytest.raises(Transient, match=r"nothing runs for PAU.* `account-pause rebuild`"):
+            await stage.pauses.status(stage.account_id)
+
+
+async def test_nor_does_one_of_which_temporal_has_forgotten_the_run(stage: Stage) -> None:
+    stage.pause_in_the_past(datetime.now(UTC) - DAY)
+
+    with pytest.raises(Transient, match="nothing runs for PAU"):
+        await stage.pauses.status(stage.account_id)
+
+
+async def test_a_retry_reaches_a_step_though_the_run_was_lost(stage: Stage) -> None:
+    stage.faults.plan(Activity.RESTORE_PLAN, Fault.REFUSED, Fault.REFUSED)
+    async with stage.worker():
+        handle = await stage.paused()
+        await handle.signal(RESUME)
+        await stage.until_stuck(handle)
+        await handle.terminate()
+        await stage.pauses.retry(stage.account_id)
+        await stage.until_stuck(handle)
+        await stage.pauses.retry(stage.account_id)
+        status = await handle.result()
+
+    assert status.state is PauseState.RESUMED
+    assert stage.account_status() is AccountStatus.ACTIVE
+
+
+async def test_a_close_that_is_started_over_counts_from_when_it_had_begun(stage: Stage) -> None:
+    # close begun -- run lost -- billing date -- run started anew: the date is nobody's any more
+    before = datetime.now(UTC) - 40 * DAY
+    plans = len(stage.systems.billing.invoices(stage.account_id))
+    stage.systems.accounts.begin_close(
+        BeginEnd(
+            act_id=make_id(Prefix.CLOSE, uuid4()),
+            account_id=stage.account_id,
+            at=before,
+            requested_by=stage.administrator,
+        )
+    )
+    act = stage.systems.accounts.open_act(stage.account_id)
+    assert act is not None
+    async with stage.worker():
+        await start_anew(stage.client, act)
+        status = await stage.close_handle().result()
+        late = [
+            invoice.billing_on
+            for invoice in stage.systems.billing.invoices(stage.account_id)
+            if invoice.due_at >= before
+        ]
+
+    assert status.state is PauseState.CLOSED
+    assert plans == 0
+    assert [] == late
 
 
 async def test_the_pause_of_another_account_is_nobody_elses(stage: Stage) -> None:

@@ -11,8 +11,9 @@ from sqlalchemy import ColumnElement, Row, Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from domain.differences import Attempt, OnRecord, OurRefund, Verdict
-from domain.payments import Payment, Refund, RefundState
+from domain.payments import Payment, Refund
 from domain.reconciling import Window, is_made_by
+from systems.billing.refund_rows import REFUND_STATES
 from systems.billing.settling import ANSWERED, CHARGE_STATES
 from systems.tables import (
     AccountRow,
@@ -23,7 +24,6 @@ from systems.tables import (
     InvoiceRow,
     InvoiceState,
     RefundRow,
-    RefundRowState,
 )
 
 VERDICTS = {
@@ -31,11 +31,6 @@ VERDICTS = {
     AttemptState.SENT: Verdict.UNANSWERED,
     AttemptState.PAID: Verdict.PAID,
     AttemptState.DECLINED: Verdict.DECLINED,
-}
-REFUND_STATES = {
-    RefundRowState.RESERVED: RefundState.PENDING,
-    RefundRowState.SUCCEEDED: RefundState.SUCCEEDED,
-    RefundRowState.FAILED: RefundState.FAILED,
 }
 
 # The gateway's id and our key of something that we have on record.

@@ -6,15 +6,14 @@ is on record. A remedy that is refused leaves its difference to an operator.
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import update
 
 from domain.differences import AtGateway, Attempt, Difference, OnRecord, OurRefund, Remedy, Verdict
 from domain.errors import InvariantViolated, Rejected
 from domain.payments import Payment, Refund, RefundState
-from domain.states import ActKind
-from systems.accounts.act_rows import last_act_row
+from systems.accounts.clocks import clock_ahead
 from systems.billing.reconciling.on_record import attempt_of
 from systems.billing.reconciling.second_look import RefundHere, Seen
 from systems.billing.refunds import Refunds
@@ -94,8 +93,7 @@ class Remedies:
     def _time_of(self, account_id: str, now: datetime) -> datetime:
         """What the account's clock shows: ahead of `now` where its pause was moved (local only)."""
         with self._db.transaction() as session:
-            last = last_act_row(session, account_id, ActKind.PAUSE)
-            return now + timedelta(seconds=last.clock_ahead_seconds if last else 0)
+            return now + clock_ahead(session, account_id)
 
     def _tried(self, found: Sequence[Difference], mend: Callable[[], object]) -> bool:
         try:

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from domain.differences import Difference, DifferenceKind, Remedy, Side
-from domain.errors import Code, Rejected
+from domain.errors import Code, Rejected, invalid
 from systems import audit
 from systems.billing.cards import refuse_card_numbers
 from systems.db import lock_account
@@ -25,8 +25,6 @@ ENDS = {
     Remedy.REFUND: DifferenceState.REFUNDED,
     Remedy.REPORT: DifferenceState.VANISHED,
 }
-# As much as the audit has room for.
-LONGEST = {"actor": 255, "reason": 1000}
 
 
 @dataclass(frozen=True)
@@ -173,11 +171,10 @@ def _end(row: DifferenceRow, state: DifferenceState, by: str, at: datetime) -> N
 def _check_words(row: DifferenceRow, **words: str) -> None:
     refuse_card_numbers(row.account_id or "of nobody", **words)
     for name, text in words.items():
-        if not 0 < len(text.strip()) <= LONGEST[name]:
-            raise Rejected(
-                Code.VALIDATION_FAILED,
-                f"Difference {row.key}: the {name} takes 1 to {LONGEST[name]} characters.",
-                field=name,
+        longest = audit.LONGEST[name]
+        if not 0 < len(text.strip()) <= longest:
+            raise invalid(
+                name, f"Difference {row.key}: the {name} takes 1 to {longest} characters."
             )
 
 

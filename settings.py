@@ -191,6 +191,19 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail_server_has_an_address(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            is_address = parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0
+        except ValueError:
+            is_address = False
+        if value and not is_address:
+            # The value itself may hold a password.
+            raise ValueError("write it as smtp://USER:PASSWORD@HOST:PORT or smtps://HOST")
+        return value
+
     @field_validator("trusted_proxies")
     @classmethod
     def _proxies_are_addresses(cls, value: str) -> str:

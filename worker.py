@@ -26,6 +26,7 @@ from activities.billing import BillingActivities
 from activities.dni import DniActivities
 from activities.numbers import NumberActivities
 from activities.reconciliation import ReconciliationActivities
+from domain.errors import Transient
 from domain.names import TASK_QUEUE, WORKER_DEPLOYMENT
 from domain.payments import Gateway, KeyRefused
 from domain.ports import Access, Accounts, Billing, Dni, Numbers, Reconciler
@@ -41,7 +42,7 @@ from starter.telemetry.gauges import gauges_shown
 from starter.telemetry.health import Readiness, health_served
 from starter.wake import Waker
 from systems.jobs import Jobs
-from systems.migrate import is_current
+from systems.migrate import check_usable
 from systems.notices import Relay
 from systems.notices.letters import Letters
 from systems.notices.mailers import FileMailer, SmtpMailer
@@ -154,14 +155,16 @@ async def main(settings: Settings, stop: asyncio.Event, telemetry: Telemetry = O
     Raises:
         SettingsError: this is production, and the settings are for one machine; or an address of
             the settings is taken.
-        SystemExit: the database is not migrated; the message says how to do it.
+        SystemExit: the database is away or not migrated; the message says what to do.
     """
     check_production(settings, log)
     systems = open_systems(
         settings.database, settings.gateway, settings.worker_slots, settings.stripe
     )
-    if not is_current(systems.engine):
-        sys.exit("The database is not up to date: run `account-pause migrate`, then start again.")
+    try:
+        check_usable(systems.engine)
+    except Transient as error:
+        sys.exit(str(error))
     mailer = SmtpMailer(settings.smtp_url) if settings.smtp_url else FileMailer(settings.mail_dir)
     relay = Relay(systems.db, mailer, Letters(settings.pages_url).render)
     readiness = Readiness(systems.engine, stop)

@@ -109,6 +109,15 @@ def _sqlite_engine(url: str) -> Engine:
     return engine
 
 
+def reason_of(error: Exception) -> str:
+    """What the database's driver says, in one line; its further ones repeat it for each address.
+
+    For those who run the product; histories are told less (R17).
+    """
+    said = str(getattr(error, "orig", None) or error).strip()
+    return said.splitlines()[0].rstrip(".") if said else type(error).__name__
+
+
 def _without_parameters(error: Exception) -> str:
     # The statement's parameters may hold personal data, and this message reaches histories (R17).
     return f"the database did not answer: {type(getattr(error, 'orig', None) or error).__name__}"

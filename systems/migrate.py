@@ -15,12 +15,13 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError, SQLAlchemyError
 
 from domain.errors import Transient
-from systems.db import make_engine
+from systems.db import make_engine, reason_of
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+NOT_MIGRATED = "the database could not be migrated"
 
 # Alembic keeps what it works on in a global: threads take turns. Processes do too, by the database.
 ONE_AT_A_TIME = Lock()
@@ -36,9 +37,12 @@ def upgrade(engine: Engine) -> None:
         with ONE_AT_A_TIME, engine.begin() as connection:
             command.upgrade(_config(connection), "head")
     except (OperationalError, InterfaceError) as error:
-        raise Transient(
-            f"the database could not be migrated: {type(error.orig).__name__}; nothing has changed"
-        ) from error
+        raise Transient(f"{NOT_MIGRATED}: {reason_of(error)}; nothing has changed") from error
+    except DatabaseError as error:
+        # What a version gets wrong has a class of its own; this is a file that is no database.
+        if type(error) is not DatabaseError:
+            raise
+        raise Transient(f"{NOT_MIGRATED}: {reason_of(error)}; see DATABASE_URL") from error
 
 
 def is_current(engine: Engine) -> bool:
@@ -52,6 +56,22 @@ def is_current(engine: Engine) -> bool:
         scripts = ScriptDirectory.from_config(_config(connection))
         known = {version.revision for version in scripts.walk_revisions()}
         return bool(current) and set(current) & known <= set(scripts.get_heads())
+
+
+def check_usable(engine: Engine) -> None:
+    """Let a process begin that needs the database.
+
+    Raises:
+        Transient: the database does not answer, or is not up to date; the message says what to do.
+    """
+    try:
+        is_usable = is_current(engine)
+    except SQLAlchemyError as error:
+        raise Transient(
+            f"The database does not answer: {reason_of(error)}; see DATABASE_URL."
+        ) from None
+    if not is_usable:
+        raise Transient("The database is not up to date: run `account-pause migrate` first.")
 
 
 def hindrance(engine: Engine) -> str | None:

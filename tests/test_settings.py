@@ -44,6 +44,9 @@ def test_variables_override_the_defaults(monkeypatch: pytest.MonkeyPatch) -> Non
         ("DATABASE_URL", "postgres://user:secret@host/name"),
         ("DATABASE_URL", "postgresql://user:secret@host:secret/name"),
         ("DATABASE_URL", "nonsense"),
+        ("SMTP_URL", "mail.example.com"),
+        ("SMTP_URL", "smtp://user:secret@host:secret"),
+        ("SMTP_URL", "http://user:secret@host"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_told_by_its_name(

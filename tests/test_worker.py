@@ -100,11 +100,22 @@ def test_a_database_that_is_not_migrated_is_told_with_the_command_that_does_it(
     assert "account-pause migrate" in log.read_text()
 
 
+def test_a_database_that_is_away_is_told_without_a_traceback(tmp_path: Path) -> None:
+    log = tmp_path / "worker.log"
+    with running(log, DATABASE_URL="postgresql://user:secret@127.0.0.1:1/away") as process:
+        code = process.wait(WITHIN_SECONDS)
+
+    assert code == 1
+    assert "DATABASE_URL" in log.read_text()
+    assert "Traceback" not in log.read_text()
+    assert "secret" not in log.read_text()
+
+
 def test_a_setting_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     log = tmp_path / "worker.log"
     with running(log, ACCOUNT_PAUSE_WORKER_SLOTS="none") as process:
         code = process.wait(WITHIN_SECONDS)
 
     assert code == 1
-    assert "worker_slots" in log.read_text()
+    assert "ACCOUNT_PAUSE_WORKER_SLOTS" in log.read_text()
     assert "Traceback" not in log.read_text()

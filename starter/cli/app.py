@@ -19,6 +19,7 @@ from starter.cli.output import Output, Problem
 from starter.local.marker import AlreadyUp
 from starter.local.server import NoServer
 from starter.local.stack import StackFailed
+from systems.db import reason_of
 
 Result = TypeVar("Result")
 
@@ -180,12 +181,6 @@ def _problem_of(error: Exception) -> Problem | None:
             return Problem(Code.VALIDATION_FAILED, message, {}, USAGE)
         case _:
             return None
-
-
-def reason_of(error: Exception) -> str:
-    """What the database's driver says, in one line; its further ones repeat it for each address."""
-    said = str(getattr(error, "orig", None) or error).strip()
-    return said.splitlines()[0].rstrip(".") if said else type(error).__name__
 
 
 def _sentence(message: str) -> str:

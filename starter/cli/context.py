@@ -7,21 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
 
 from domain.errors import Code, Rejected, Transient
 from domain.states import Role
 from settings import Settings
 from starter.backend import Backend
-from starter.cli.app import reason_of
 from starter.cli.output import Output
 from starter.client import PauseClient
 from starter.connect import LOCAL_ADDRESS, configured_address, connect
 from starter.local.marker import running_stack
 from starter.telemetry import OFF, Telemetry
 from systems.accounts.views import AccountView
-from systems.migrate import is_current
+from systems.migrate import check_usable
 from systems.wiring import Systems, open_systems
 
 CONNECT_SECONDS = 5
@@ -104,7 +102,7 @@ async def opened(
     """
     systems = _opened_systems(settings, connections)
     try:
-        _check_migrated(systems)
+        check_usable(systems.engine)
         client = await connected(settings, lazy=not needs_temporal, telemetry=telemetry)
         pauses = PauseClient(client, systems.accounts)
         yield Context(settings, systems, client, Backend(systems, pauses, settings.offer))
@@ -162,14 +160,3 @@ def public_url_of(settings: Settings) -> str:
     is_said = "public_url" in settings.model_fields_set
     running = stack.web_url if stack and not is_said else None
     return (running or settings.public_url).rstrip("/")
-
-
-def _check_migrated(systems: Systems) -> None:
-    try:
-        is_migrated = is_current(systems.engine)
-    except SQLAlchemyError as error:
-        raise Transient(
-            f"The database does not answer: {reason_of(error)}; see DATABASE_URL."
-        ) from None
-    if not is_migrated:
-        raise Transient("The database is not up to date: run `account-pause migrate` first.")

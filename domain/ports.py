@@ -92,13 +92,17 @@ class Act:
 
 @dataclass(frozen=True)
 class PlanQuote:
-    """What the plan costs next, with add-ons and pending lines, and which card pays."""
+    """What the plan costs next, with add-ons and pending lines, and which card pays.
+
+    `pending`: those lines by their words and cents; they are in `amount_minor`.
+    """
 
     amount_minor: int
     currency: str
     next_billing_on: date
     billing_day: int
     card_last4: str | None
+    pending: tuple[tuple[str, int], ...] = ()
 
 
 class Accounts(Protocol):

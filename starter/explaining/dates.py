@@ -11,7 +11,7 @@ from domain.calendar import billing_date, due_instant, local_date
 from domain.money import display
 from domain.states import ActKind
 from starter.explaining.facts import Evidence, EvidenceKind, Facts, Line
-from starter.explaining.fees import attempt_line, booked
+from starter.explaining.fees import attempt_line, booked, given_up_by_close
 from starter.explaining.lines import REFUSALS
 from starter.explaining.rules import Rule
 from systems.audit import SYSTEM
@@ -47,7 +47,7 @@ def _of_invoice(invoice: InvoiceView, facts: Facts) -> Line:
 def _of_fee(invoice: InvoiceView, facts: Facts) -> Line:
     what = CHARGED if invoice.state is InvoiceState.PAID else NOT_CHARGED
     rule = Rule.R7 if what is CHARGED else Rule.R13
-    if invoice.state is InvoiceState.WRITTEN_OFF and facts.is_closed:
+    if invoice.state is InvoiceState.WRITTEN_OFF and given_up_by_close(invoice, facts):
         rule = Rule.R14
     return _answer(invoice, what, _fee_words(invoice, facts), rule, facts)
 
@@ -69,7 +69,8 @@ def _fee_words(invoice: InvoiceView, facts: Facts) -> str:
             where = f"the plan's invoice of {on}" if on else "the plan's next invoice"
             return f"Not charged that day: declined until the resume, then moved to {where}"
         case InvoiceState.WRITTEN_OFF:
-            end = "the account was closed" if facts.is_closed else "its ladder ended"
+            is_closed = given_up_by_close(invoice, facts)
+            end = "the account was closed" if is_closed else "its ladder ended"
             return f"Not charged: the fee was declined, and written off when {end}"
 
 

@@ -58,8 +58,8 @@ def lines_of(invoice: InvoiceView, facts: Facts) -> Iterator[Line]:
         yield Line(
             invoice.answered_at,
             "fee_written_off",
-            f"The fee of {invoice.billing_on} is written off: {_given_up(facts)}",
-            Rule.R14 if facts.is_closed else Rule.R13,
+            f"The fee of {invoice.billing_on} is written off: {_given_up(invoice, facts)}",
+            Rule.R14 if given_up_by_close(invoice, facts) else Rule.R13,
             SYSTEM,
             (_invoice(invoice), *booked(invoice, facts, LedgerKind.WRITE_OFF)),
         )
@@ -135,10 +135,20 @@ def _moved_to(invoice: InvoiceView, facts: Facts) -> str:
     return f"a line of the plan's invoice of {on}" if on else "a line of the plan's next invoice"
 
 
-def _given_up(facts: Facts) -> str:
-    if facts.act is not None and facts.act.kind is ActKind.PAUSE and not facts.is_closed:
-        return "its ladder has ended, and the terms let the pause go on"
-    return "the account was closed, and nobody will collect it"
+def given_up_by_close(invoice: InvoiceView, facts: Facts) -> bool:
+    """Whether a close has given the fee up: the pause's own, or a later one of the account."""
+    act = facts.act
+    if act is None or act.kind is not ActKind.PAUSE or facts.is_closed:
+        return True
+    if act.ended_at is None or invoice.answered_at is None:
+        return False
+    return act.ended_at <= invoice.answered_at
+
+
+def _given_up(invoice: InvoiceView, facts: Facts) -> str:
+    if given_up_by_close(invoice, facts):
+        return "the account was closed, and nobody will collect it"
+    return "its ladder has ended, and the terms let the pause go on"
 
 
 def _invoice(invoice: InvoiceView) -> Evidence:

@@ -4,12 +4,13 @@ Every function takes the session first; the caller holds the account's lock. Wha
 the port `Accounts`.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from domain.errors import Code, Rejected
+from domain.errors import Code, InvariantViolated, Rejected
 from domain.messages import (
     BeginEnd,
     BeginPause,
@@ -34,12 +35,20 @@ from systems.accounts.act_rows import (
     open_act_row,
     to_act,
 )
-from systems.effects import is_recorded
+from systems.effects import is_recorded, recorded_keys
 from systems.notices import NoticeKind, enqueue
 from systems.tables import AccountRow, ActRow, EffectRow
 
 HAS_RESUMED = (PauseState.RESUMING, PauseState.RESUMED, PauseState.REFUSED)
 UNDOING = (Activity.RESTORE_ACCESS, Activity.ENABLE_SCRIPT, Activity.RESTORE_PLAN)
+# What must not stand any more without the other when an account is said to be back, or closed.
+UNDONE_BY = {
+    Activity.SUSPEND_PLAN: Activity.RESTORE_PLAN,
+    Activity.DISABLE_SCRIPT: Activity.ENABLE_SCRIPT,
+    Activity.SUSPEND_ACCESS: Activity.RESTORE_ACCESS,
+    Activity.RETAIN_NUMBERS: Activity.REACTIVATE_NUMBERS,
+}
+COMPLETED_BY = {Activity.CLOSE_BILLING: Activity.RELEASE_NUMBERS}
 HAS_CLOSED = (PauseState.CLOSING, PauseState.CLOSED, PauseState.REFUSED)
 
 
@@ -153,12 +162,17 @@ def mark_resumed(session: Session, step: Step, differences: int, quote: PlanQuot
     row = act_row(session, step.act_id, step.account_id)
     if row is None:
         return
+    _check_on_record(session, step, UNDONE_BY)
     row.state = moved(row.state, PauseState.RESUMED)
     row.ended_at = step.at
     session.get_one(AccountRow, step.account_id).status = AccountStatus.ACTIVE
     _audit(session, step, "resumed", differences=differences)
     asked = _asked(session, step, Activity.BEGIN_RESUME, planned="planned")
-    _notify(session, step, NoticeKind.RESUMED, {**asked, **_quoted(quote)})
+    lines = [
+        {"words": words, "amount_minor": amount, "currency": quote.currency}
+        for words, amount in quote.pending
+    ]
+    _notify(session, step, NoticeKind.RESUMED, {**asked, **_quoted(quote), "lines": lines})
 
 
 def begin_close(session: Session, step: BeginEnd) -> None:
@@ -176,6 +190,7 @@ def begin_close(session: Session, step: BeginEnd) -> None:
 def mark_closed(session: Session, step: Step) -> None:
     """The act ends closed, and so does the account."""
     row = existing_act_row(session, step.act_id, step.account_id)
+    _check_on_record(session, step, COMPLETED_BY)
     row.state = moved(row.state, PauseState.CLOSED)
     row.ended_at = step.at
     account = session.get_one(AccountRow, step.account_id)
@@ -230,6 +245,22 @@ def _paused_data(row: ActRow, timeline: Timeline) -> dict[str, Any]:
         "resume_on": timeline.resume_on.isoformat(),
         "requested_by": row.requested_by,
     }
+
+
+def _check_on_record(session: Session, step: Step, pairs: Mapping[Activity, Activity]) -> None:
+    """Stop where the database has lost what the run has done: it is a copy, older by moments."""
+    known = recorded_keys(session, step.act_id)
+    lost = [
+        second
+        for first, second in pairs.items()
+        if f"{step.act_id}:{first}" in known and f"{step.act_id}:{second}" not in known
+    ]
+    if lost:
+        raise InvariantViolated(
+            f"account {step.account_id}: {', '.join(lost)} of {step.act_id} is not on record,"
+            " though its run has done it; the database is an older copy. `account-pause redo"
+            f" {step.account_id}` does it again, then `account-pause retry {step.account_id}`"
+        )
 
 
 def _quoted(quote: PlanQuote) -> dict[str, Any]:

@@ -83,6 +83,7 @@ def quote(session: Session, account_id: str) -> PlanQuote:
         next_billing_on=subscription.next_billing_on,
         billing_day=subscription.billing_day,
         card_last4=card.last4 if card else None,
+        pending=tuple((line.description, line.amount_minor) for line in pending),
     )
 
 

@@ -1,5 +1,6 @@
 """The words of the mails to administrators: a template per kind in `templates/`."""
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -26,7 +27,7 @@ class Letters:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters.update(day=_day, money=_money, decline=_decline)
+        self._templates.filters.update(day=_day, dated=_dated, money=_money, decline=_decline)
 
     def render(self, letter: Letter) -> Text:
         """The mail's subject and its words, as plain text and as HTML."""
@@ -64,6 +65,10 @@ def _one_line(name: str) -> str:
 def _day(iso: str) -> str:
     day = date.fromisoformat(iso)
     return f"{day.day} {day:%B %Y}"
+
+
+def _dated(words: str) -> str:
+    return re.sub(r"\d{4}-\d\d-\d\d", lambda found: _day(found[0]), words)
 
 
 def _money(data: Mapping[str, Any]) -> str:

@@ -55,7 +55,8 @@ class NoticeKind(StrEnum):
     FINAL_NOTICE = "final_notice"
     # resume_on, days_before, amount_minor, currency, next_billing_on, last4?
     REMINDER = "reminder"
-    # by, requested_by?, amount_minor, currency, next_billing_on, last4?
+    # by, requested_by?, amount_minor, currency, next_billing_on, last4?, lines (of words,
+    # amount_minor and currency; they are in the amount)
     RESUMED = "resumed"
     # by, requested_by?
     CLOSED = "closed"

@@ -22,6 +22,7 @@ from domain.names import Activity
 from domain.states import AccountStatus, PauseState
 from starter.redoing import ON_RECORD_IN_A_ROW, Redo, catches_up
 from systems.dni import SqlDni
+from systems.tables import EffectRow
 from systems.wiring import Systems, open_systems
 from tests.temporal import running_server
 from tests.workflows.faults import Fault
@@ -180,3 +181,27 @@ async def test_a_resume_that_is_half_done_forgets_nothing_on_an_older_copy(
     assert act is not None
     assert PauseState.RESUMING is act.state
     assert may_open_reports
+
+
+async def test_a_resume_that_a_failover_has_half_forgotten_ends_after_redo_and_retry(
+    stage: Stage,
+) -> None:
+    # dashboards open again | the database loses its last second | the account is back
+    async with stage.worker():
+        handle = await stage.paused()
+        pause_id = await stage.current_pause_id()
+        stage.faults.hold(Activity.MARK_RESUMED)
+        resume = asyncio.create_task(stage.resume(handle))
+        await stage.until_begun(Activity.MARK_RESUMED)
+        with stage.systems.db.transaction() as session:
+            session.delete(session.get_one(EffectRow, f"{pause_id}:{Activity.RESTORE_ACCESS}"))
+        stage.faults.release_all()
+        asked = await stage.until_stuck(handle)
+        redo = Redo(stage.client, stage.systems)
+        redone = [await redo.redo_run(run) for run in await redo.runs(stage.account_id)]
+        await handle.signal(names.RETRY)
+        status = await resume
+
+    assert Activity.MARK_RESUMED in asked
+    assert [(1, None)] == [(it.put_on_record, it.problem) for it in redone if it]
+    assert PauseState.RESUMED is status.state

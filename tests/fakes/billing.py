@@ -89,6 +89,7 @@ class FakeBilling:
                 account.next_billing_on,
                 account.billing_day,
                 account.card[1] if account.card else None,
+                tuple(account.pending.values()),
             )
 
     def snapshot(self, account_id: str) -> Snapshot:

@@ -130,6 +130,14 @@ FEE_DECLINED = (attempt(JAN, 1, DECLINED),)
             *(JAN, "R13", "not_charged", "written off when its ladder ended"),
         ),
         (
+            facts(invoices=(invoice(JAN, InvoiceState.WRITTEN_OFF),)),
+            *(JAN, "R13", "not_charged", "written off when its ladder ended"),
+        ),
+        (
+            facts(invoices=(invoice(JAN, InvoiceState.WRITTEN_OFF, answered_at=NOW),)),
+            *(JAN, "R14", "not_charged", "written off when the account was closed"),
+        ),
+        (
             facts(invoices=(invoice(JAN, act_id=OTHER_PAUSE),)),
             *(JAN, "R7", "charged", f"another pause: {OTHER_PAUSE}"),
         ),

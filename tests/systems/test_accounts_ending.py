@@ -1,10 +1,18 @@
 """The contract of `Accounts` on the ways in which a pause ends."""
 
+from dataclasses import replace
+
 import pytest
+from sqlalchemy import select
 
 from domain.errors import Code, InvariantViolated, Rejected
+from domain.messages import Step
+from domain.names import Activity
 from domain.ports import Accounts
 from domain.states import AccountStatus, ActKind, PauseState
+from systems.db import Database
+from systems.effects import once
+from systems.tables import NoticeRow
 from tests.systems.accounts_world import (
     SNAPSHOT,
     World,
@@ -75,6 +83,36 @@ def test_the_audit_says_who_resumed(
     world.accounts.begin_resume(end(requested_by=requested_by, is_planned=is_planned))
 
     assert (actor, "resume_begun") == world.audit()[-1]
+
+
+def test_the_mail_about_a_resume_is_told_what_the_next_invoice_holds(database: Database) -> None:
+    accounts = real_world(database).accounts
+    pause(accounts)
+    accounts.begin_resume(end())
+
+    accounts.mark_resumed(step(at=LATER), 0, replace(QUOTE, pending=(("the rest", 1_234),)))
+
+    with database.transaction() as session:
+        notice = session.scalars(select(NoticeRow).where(NoticeRow.kind == "resumed")).one()
+    assert [{"words": "the rest", "amount_minor": 1_234, "currency": "USD"}] == notice.data["lines"]
+
+
+def test_no_end_is_recorded_while_the_record_has_lost_a_step_of_it(database: Database) -> None:
+    accounts = real_world(database).accounts
+    accounts.begin_close(end(CLOSE))
+    have_on_record(database, step(CLOSE), Activity.CLOSE_BILLING)
+
+    with pytest.raises(InvariantViolated, match=f"release_numbers .*redo {ACCOUNT}"):
+        accounts.mark_closed(step(CLOSE))
+    have_on_record(database, step(CLOSE), Activity.RELEASE_NUMBERS)
+    accounts.mark_closed(step(CLOSE))
+
+    assert AccountStatus.CLOSED is accounts.account(ACCOUNT).status
+
+
+def have_on_record(database: Database, done: Step, verb: Activity) -> None:
+    with database.transaction() as session:
+        once(session, verb, done, type(None), lambda: None)
 
 
 def test_a_pause_can_be_taken_back_before_it_is_in_effect(world: World) -> None:

@@ -101,6 +101,15 @@ def test_a_mail_says_who_it_was(kind: NoticeKind, by: str, said: str) -> None:
     assert said in _flat(_written(kind, asked=None, by=by))
 
 
+def test_what_a_resume_adds_to_the_next_invoice_is_named() -> None:
+    words = "Plan from 2026-06-21 until 2026-07-31, 25 of 30 days"
+    lines = [{"words": words, "amount_minor": 1_234, "currency": "USD"}]
+
+    text = _flat(_written(NoticeKind.RESUMED, lines=lines))
+
+    assert "Of that $12.34: Plan from 21 June 2026 until 31 July 2026, 25 of 30 days" in text
+
+
 @pytest.mark.parametrize("kind", [NoticeKind.DECLINED, NoticeKind.FINAL_NOTICE])
 @pytest.mark.parametrize(
     ("code", "said"),

@@ -13,13 +13,19 @@ import random
 from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
-from traceback import format_tb
 from typing import Any, ParamSpec, TypeVar
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from domain.errors import Code, InvariantViolated, Rejected, Throttled, Transient
+from domain.errors import (
+    Code,
+    InvariantViolated,
+    Rejected,
+    Throttled,
+    Transient,
+    unforeseen,
+)
 from domain.messages import Step
 from domain.names import Activity, account_id_of
 
@@ -96,6 +102,5 @@ def failure_of(error: Exception) -> ApplicationError:
                 non_retryable=True,
             )
         case _:
-            where = "".join(format_tb(error.__traceback__))
-            activity.logger.error("%s, unforeseen, at\n%s", type(error).__name__, where)
+            activity.logger.error("a step failed: %s", unforeseen(error))
             return ApplicationError("see the worker's log", type=type(error).__name__)

@@ -5,7 +5,6 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from domain.errors import Code, Rejected
 from domain.messages import (
     AccountRecord,
     BeginEnd,
@@ -25,9 +24,9 @@ from systems import audit
 from systems.accounts import acts
 from systems.accounts.act_rows import last_act_row, open_act_row, to_act
 from systems.accounts.views import AccountViews
-from systems.db import lock_account
+from systems.db import account_row, lock_account
 from systems.effects import once
-from systems.tables import AccountRow, ActRow, UserRow
+from systems.tables import ActRow, UserRow
 
 NOTHING = type(None)
 
@@ -38,9 +37,7 @@ class SqlAccounts(AccountViews):
     def account(self, account_id: str) -> AccountRecord:
         """See the port."""
         with self._db.transaction() as session:
-            row = session.get(AccountRow, account_id)
-            if row is None:
-                raise Rejected(Code.ACCOUNT_NOT_FOUND, f"There is no account {account_id}.")
+            row = account_row(session, account_id)
             return AccountRecord(account_id=row.id, status=row.status, time_zone=row.time_zone)
 
     def role(self, account_id: str, user_id: str) -> Role | None:

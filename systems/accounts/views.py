@@ -9,10 +9,11 @@ from sqlalchemy import select
 
 from domain.errors import Code, Rejected
 from domain.ports import Act
-from domain.states import AccountStatus, ActKind, PauseState, Role
+from domain.states import AccountStatus, PauseState, Role
 from domain.sweeping import OpenAct
-from systems.accounts.act_rows import last_act_row, to_act
-from systems.db import Database
+from systems.accounts import clocks
+from systems.accounts.act_rows import to_act
+from systems.db import Database, account_row
 from systems.tables import AccountRow, ActRow, AuditRow, UserRow
 
 
@@ -72,10 +73,7 @@ class AccountViews:
             Rejected: `account_not_found`.
         """
         with self._db.transaction() as session:
-            row = session.get(AccountRow, account_id)
-            if row is None:
-                raise Rejected(Code.ACCOUNT_NOT_FOUND, f"There is no account {account_id}.")
-            return _account(row)
+            return _account(account_row(session, account_id))
 
     def users(self, account_id: str) -> list[UserView]:
         """The account's users, by name; none for an unknown account."""
@@ -134,8 +132,7 @@ class AccountViews:
     def clock_ahead(self, account_id: str) -> timedelta:
         """How far the clock of the open pause, else of the last one, runs ahead of real time."""
         with self._db.transaction() as session:
-            row = last_act_row(session, account_id, ActKind.PAUSE)
-            return timedelta(seconds=row.clock_ahead_seconds if row else 0)
+            return clocks.clock_ahead(session, account_id)
 
 
 def _account(row: AccountRow) -> AccountView:

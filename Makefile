@@ -2,6 +2,9 @@
 
 BIN := .venv/bin
 
+# Without compiled code on disk each pause compiles its workflow anew, and each run all tests.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Tests side by side; 0 runs them in one process, which a debugger needs.
 PYTEST_WORKERS ?= 2
 # For example: make test PYTEST_ARGS="tests/domain -k calendar"

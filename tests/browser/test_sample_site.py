@@ -72,6 +72,7 @@ def test_the_site_swaps_until_the_pause_and_again_after_the_resume(
     assert [] == complaints
 
 
+@pytest.mark.thorough
 def test_what_a_visitor_types_stays(page: Page, url: str) -> None:
     page.goto(f"{url}{SAMPLE_SITE}")
     page.get_by_role("link", name="Contact").click()
@@ -81,6 +82,7 @@ def test_what_a_visitor_types_stays(page: Page, url: str) -> None:
     expect(page.locator("textarea")).to_have_value("Please call me back, not at 312-555-0100.")
 
 
+@pytest.mark.thorough
 def test_a_browser_that_has_the_script_sees_the_pause_within_a_minute(
     page: Page, url: str, systems: Systems, clinic: SampleAccount
 ) -> None:

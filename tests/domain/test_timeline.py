@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from domain.calendar import add_months
 from domain.terms import Offer, Terms
 from domain.timeline import Timeline, latest_resume_on, plan_timeline
+from tests.covering import covering
 from tests.domain.simulation import Arrival, World, close_at, resume_at
 
 DAY = timedelta(days=1)
@@ -126,8 +127,10 @@ def test_a_date_that_the_plan_has_taken_in_advance_is_no_fee() -> None:
     assert date(2027, 2, 15) == timeline.fees[0].billing_on
 
 
-@pytest.mark.parametrize("anchor", [1, 14, 15, 28, 29, 30, 31])
-@pytest.mark.parametrize("clock", ["00:00", "08:59:59", "09:00", "09:00:01", "23:59:59"])
+@pytest.mark.parametrize(
+    ("anchor", "clock"),
+    covering([1, 14, 15, 28, 29, 30, 31], ["00:00", "08:59:59", "09:00", "09:00:01", "23:59:59"]),
+)
 def test_six_months_have_five_or_six_fees_one_per_month_and_exactly_those_owed(
     anchor: int, clock: str
 ) -> None:

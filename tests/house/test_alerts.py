@@ -65,11 +65,18 @@ def test_every_alert_fires_in_trouble_and_only_then(promtool: str) -> None:
     ("right", "wrong"),
     [
         ("max(account_pause_runs_waiting_for_operator) > 0", "vector(1)"),
-        ("max by (kind) (account_pause_charges_overdue) > 0", "vector(0) > 0"),
-        (' offset 15m)\n          ) > 0\n        labels: {severity: critical}', " offset 15m)\n"
-         "          ) > 9\n        labels: {severity: critical}"),
+        pytest.param(
+            "max by (kind) (account_pause_charges_overdue) > 0",
+            "vector(0) > 0",
+            marks=pytest.mark.thorough,
+        ),
+        pytest.param(
+            " offset 15m)\n          ) > 0\n        labels: {severity: critical}",
+            " offset 15m)\n          ) > 9\n        labels: {severity: critical}",
+            marks=pytest.mark.thorough,
+        ),
     ],
-)  # fmt: skip
+)
 def test_control_a_rule_that_is_wrong_is_noticed(
     promtool: str, tmp_path: Path, right: str, wrong: str
 ) -> None:

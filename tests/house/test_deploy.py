@@ -270,6 +270,7 @@ def test_the_image_is_built_from_the_product_and_nothing_else() -> None:
         assert not is_sent(name), f"{name} would go to the builder"
 
 
+@pytest.mark.thorough
 def test_what_is_copied_can_be_imported_without_the_rest_of_the_checkout(tmp_path: Path) -> None:
     for name in copied_files():
         copy = tmp_path / name

@@ -129,6 +129,7 @@ def test_things_in_a_list_can_be_expanded(standin: Standin) -> None:
     assert isinstance(page.data[0].latest_charge, stripe.Charge)
 
 
+@pytest.mark.thorough
 def test_ten_thousand_payments_can_be_listed(standin: Standin) -> None:
     ids = seed(standin, 10_000, status="succeeded", customer="cus_mine")
 

@@ -12,6 +12,7 @@ from domain.errors import Code
 from settings import Settings
 from systems.sample import PASSWORD
 from systems.wiring import Systems, open_systems
+from tests.covering import leading
 from tests.starter.conftest import Cli
 
 ADMIN, NIA = "admin@brightside-dental.example", "nia@example.com"
@@ -124,15 +125,18 @@ def test_a_key_is_shown_once_listed_and_revoked(
 
 @pytest.mark.parametrize(
     "arguments",
-    [
-        ["user", "add", "Nobody", NIA, "--name", "Nia", "--role", "admin"],
-        ["user", "add", "Brightside", "nia", "--name", "Nia", "--role", "admin"],
-        ["user", "block", NIA, "--yes"],
-        ["user", "block", ADMIN],
-        ["api-key", "create", NIA, "product backend"],
-        ["api-key", "create", ADMIN, ""],
-        ["api-key", "revoke", "KEY" + "0" * 32],
-    ],
+    leading(
+        [
+            ["user", "add", "Nobody", NIA, "--name", "Nia", "--role", "admin"],
+            ["user", "add", "Brightside", "nia", "--name", "Nia", "--role", "admin"],
+            ["user", "block", NIA, "--yes"],
+            ["user", "block", ADMIN],
+            ["api-key", "create", NIA, "product backend"],
+            ["api-key", "create", ADMIN, ""],
+            ["api-key", "revoke", "KEY" + "0" * 32],
+        ],
+        2,
+    ),
 )
 def test_what_makes_no_sense_is_refused(cli: Cli, state_dir: Path, arguments: list[str]) -> None:
     answer = cli(state_dir, *arguments, "--json")

@@ -24,6 +24,7 @@ from systems.notices.letters import Letters
 from systems.notices.mailers import FileMailer
 from systems.sample import SampleAccount, create_account
 from systems.wiring import Systems, open_systems
+from tests.covering import leading
 from tests.starter.conftest import Answer, Cli, Up
 
 DUE_ON = "2026-01-15"
@@ -169,7 +170,9 @@ def test_the_workers_jobs_look_up_what_was_not_answered(shop: Shop, tmp_path: Pa
     assert asked["key"] == looked_up["key"]
 
 
-@pytest.mark.parametrize("amount", ["", "2.505", "free", "-1", "1,000.00", "1e3", "$2.50", ".5"])
+@pytest.mark.parametrize(
+    "amount", leading(["", "2.505", "-1", "free", "1,000.00", "1e3", "$2.50", ".5"], 3)
+)
 def test_an_amount_is_dollars_and_cents(shop: Shop, amount: str) -> None:
     answer = shop.refund(f"--amount={amount}")
 

@@ -291,6 +291,7 @@ def renewed(sqlite_template: Path, tmp_path: Path) -> Iterator[Callable[[], SqlS
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(events=st.lists(EVENTS, min_size=20, max_size=30))
+@pytest.mark.thorough
 def test_whatever_happens_the_ledger_is_what_invoices_and_gateway_say(
     events: list[Event], renewed: Callable[[], SqlShop]
 ) -> None:

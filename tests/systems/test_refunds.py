@@ -104,6 +104,7 @@ def test_five_at_once_give_back_once(database: Database) -> None:
     assert [(LedgerKind.REFUND, 500)] == charge.booked()
 
 
+@pytest.mark.thorough
 def test_five_processes_at_once_give_back_once(database: Database) -> None:
     charge = charged(database)
 

@@ -119,7 +119,7 @@ async def test_an_undo_comes_to_its_end_whatever_happens(
 # --- while paused ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fault", list(Fault))
+@pytest.mark.parametrize("fault", leading(list(Fault)))
 async def test_the_end_of_the_drain_is_done_whatever_happens(stage: Stage, fault: Fault) -> None:
     stage.faults.plan(Activity.RETAIN_NUMBERS, fault)
     async with stage.worker():
@@ -183,7 +183,7 @@ async def test_a_charge_that_stays_stuck_is_left_to_billing_at_the_end(stage: St
     assert_active(stage)
 
 
-@pytest.mark.parametrize("fault", COMES_BACK)
+@pytest.mark.parametrize("fault", leading(COMES_BACK))
 async def test_a_charge_whose_answer_is_lost_is_made_once(stage: Stage, fault: Fault) -> None:
     stage.faults.plan(Activity.COLLECT_FEE, *[fault] * 3)
     async with stage.worker():
@@ -193,7 +193,7 @@ async def test_a_charge_whose_answer_is_lost_is_made_once(stage: Stage, fault: F
     assert stage.paid() == [500] * 6
 
 
-@pytest.mark.parametrize("fault", list(Fault))
+@pytest.mark.parametrize("fault", leading(list(Fault)))
 async def test_a_reminder_is_sent_once_whatever_happens(stage: Stage, fault: Fault) -> None:
     stage.faults.plan(Activity.SEND_REMINDER, fault)
     async with stage.worker():

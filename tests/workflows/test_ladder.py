@@ -55,6 +55,7 @@ async def test_a_fee_that_is_never_paid_closes_the_account_after_every_notice(
     assert stage.paid() == []
 
 
+@pytest.mark.thorough
 async def test_terms_that_keep_the_account_write_the_date_off_and_go_on(stage: Stage) -> None:
     stage.enter_card("declined")
     stage.offer = Offer(ladder_end=LadderEnd.KEEP)
@@ -184,6 +185,7 @@ async def test_news_from_the_gateway_has_an_unknown_charge_looked_up_before_its_
     assert len(stage.systems.sandbox.payments(stage.account_id)) == 1
 
 
+@pytest.mark.thorough
 async def test_a_gateway_that_is_away_for_weeks_starts_no_ladder_and_closes_nothing(
     stage: Stage,
 ) -> None:

@@ -124,6 +124,7 @@ async def test_an_input_that_makes_no_sense_fails_the_run_with_a_clear_message(
     assert "since" in cause.message
 
 
+@pytest.mark.thorough
 async def test_a_gateway_that_is_away_is_asked_again(stage: Stage) -> None:
     stage.faults.plan(Activity.RECONCILE_PAYMENTS, Fault.FAILED, Fault.ANSWER_LOST)
     async with stage.worker():

@@ -14,6 +14,7 @@ from domain.errors import Code
 from domain.messages import Status
 from domain.names import RESUME, Activity
 from domain.states import AccountStatus, ChargeState, NumberState, PauseState, Role
+from tests.covering import leading
 from tests.workflows.stage import TIME_ZONE, Stage, gathered, refusal_of
 
 SECOND = timedelta(seconds=1)
@@ -197,7 +198,7 @@ async def test_a_resume_while_still_pausing_is_kept_until_the_effects_stand(stag
 
 @pytest.mark.parametrize(
     "payload",
-    [None, {}, {"unknown": 1}],
+    leading([None, {}, {"unknown": 1}]),
     ids=["null", "empty object", "unknown field"],
 )
 async def test_an_operators_resume_needs_no_name(stage: Stage, payload: Any) -> None:
@@ -221,8 +222,11 @@ async def test_a_resume_without_any_payload_is_an_operators(stage: Stage) -> Non
 
 @pytest.mark.parametrize(
     "payload",
-    ["resume please", 5, [1, 2], {"requested_at": "yesterday"}, {"requested_by": ["x"]}, True],
-    ids=["text", "number", "list", "no time", "no id", "boolean"],
+    leading(
+        ["resume please", {"requested_at": "yesterday"}, 5, [1, 2], {"requested_by": ["x"]}, True],
+        2,
+    ),
+    ids=["text", "no time", "number", "list", "no id", "boolean"],
 )
 async def test_a_payload_that_makes_no_sense_is_ignored_and_noted(
     stage: Stage, payload: Any

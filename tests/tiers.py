@@ -13,6 +13,7 @@ MODULES = frozenset(
     {
         "tests/browser/test_accessibility.py",
         "tests/browser/test_pages.py",
+        "tests/browser/test_promises.py",
         "tests/browser/test_temporal_ui.py",
         "tests/browser/test_visitors.py",
         "tests/e2e/test_cli_names.py",

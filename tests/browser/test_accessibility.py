@@ -34,7 +34,6 @@ def place(
         yield made, WORLDS[name][1]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("look", LOOKS)
 def test_axe_finds_nothing_serious_on_any_page(
     browser: Browser, place: tuple[World, tuple[Picture, ...]], look: str
@@ -54,7 +53,6 @@ def test_axe_finds_nothing_serious_on_any_page(
     assert found == {}
 
 
-@pytest.mark.slow
 def test_axe_finds_nothing_serious_on_the_log_in_page(
     browser: Browser, sqlite_template: Path, tmp_path: Path
 ) -> None:

@@ -10,9 +10,7 @@ from domain.states import AccountStatus
 from systems.sample import SampleAccount
 from tests.browser.product import DESKTOP, PHONE, Person, Product, person_at
 
-screens = pytest.mark.parametrize(
-    "screen", [DESKTOP, pytest.param(PHONE, marks=pytest.mark.slow)], ids=["desktop", "phone"]
-)
+screens = pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desktop", "phone"])
 
 
 @pytest.fixture

@@ -33,7 +33,6 @@ def person(browser: Browser, product: Product) -> Iterator[Person]:
         yield somebody
 
 
-@pytest.mark.slow
 def test_the_statement_shows_what_the_page_has_promised(
     person: Person, product: Product, account: SampleAccount
 ) -> None:

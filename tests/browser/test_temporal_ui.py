@@ -96,7 +96,6 @@ def test_which_accounts_are_paused(operator: Operator) -> None:
     operator.keeps("open-pauses")
 
 
-@pytest.mark.slow
 def test_which_accounts_need_an_operator(operator: Operator) -> None:
     listed = operator.lists(QUERIES["who needs an operator"])
 
@@ -139,7 +138,6 @@ def test_what_is_next_what_was_charged_and_what_may_i_press(operator: Operator) 
     assert "the fee is tried again" in past_due
 
 
-@pytest.mark.slow
 def test_what_became_of_those_that_are_over(operator: Operator) -> None:
     told = {}
     for who in (CLOSED, REFUSED, RESUMED):
@@ -152,7 +150,6 @@ def test_what_became_of_those_that_are_over(operator: Operator) -> None:
     assert all("nothing to do" in page for page in told.values())
 
 
-@pytest.mark.slow
 def test_what_can_be_searched_for(operator: Operator) -> None:
     operator.opens(PAST_DUE)
     operator.turns_to("Search Attributes")
@@ -182,7 +179,6 @@ def test_why_is_it_stuck_and_retry_lets_it_go_on(operator: Operator) -> None:
     scene.portal.call(stage.until_charge, stage.handle(), 0, ChargeState.PAID)
 
 
-@pytest.mark.slow
 def test_a_step_that_is_tried_again_says_why_and_goes_on_when_its_system_is_back(
     operator: Operator,
 ) -> None:
@@ -212,7 +208,6 @@ def test_resume_needs_no_data(operator: Operator) -> None:
     assert ("operator", "resume_begun") in scene.stages[LEAVING].audited()
 
 
-@pytest.mark.slow
 def test_another_resume_date_and_a_resume_in_an_administrators_name(operator: Operator) -> None:
     scene, stage = operator.scene, operator.scene.stages[MOVED]
     until = scene.state_of(MOVED, PauseState.PAUSED).resume_on
@@ -235,7 +230,6 @@ def test_another_resume_date_and_a_resume_in_an_administrators_name(operator: Op
     assert (stage.administrator, "resume_begun") in stage.audited()
 
 
-@pytest.mark.slow
 def test_a_cancel_restores_the_account(operator: Operator) -> None:
     operator.opens(ABORTED)
 

@@ -6,8 +6,6 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-import pytest
-
 from domain.errors import Code
 from tests.starter.conftest import Cli, Up, errors_of, running_up, until
 from tests.temporal import TemporalServer, free_port
@@ -52,7 +50,6 @@ def test_up_says_where_everything_is(stack: Up) -> None:
     assert web_answers(stack)
 
 
-@pytest.mark.slow
 def test_killed_children_are_started_again_and_the_state_survives_a_restart(
     tmp_path: Path, cli: Cli
 ) -> None:
@@ -84,7 +81,6 @@ def test_killed_children_are_started_again_and_the_state_survives_a_restart(
     assert resumed.document["state"] == "resumed"
 
 
-@pytest.mark.slow
 def test_a_service_that_runs_is_used_and_its_clocks_are_left_alone(
     temporal_server: TemporalServer, tmp_path: Path, cli: Cli
 ) -> None:

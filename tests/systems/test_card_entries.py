@@ -89,6 +89,7 @@ class Till:
         self.systems.access.close_access(closed)
         self.systems.dni.disable_script(closed)
         self.systems.billing.close_billing(closed)
+        self.systems.numbers.release_numbers(closed)
         self.systems.accounts.mark_closed(closed)
 
 

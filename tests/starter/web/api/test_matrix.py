@@ -147,6 +147,7 @@ class Accounts:
         )
         systems.billing.close_billing(step)
         systems.access.close_access(step)
+        systems.numbers.release_numbers(step)
         systems.accounts.mark_closed(step)
 
 

@@ -16,6 +16,7 @@ MODULES = frozenset(
         "tests/browser/test_promises.py",
         "tests/browser/test_temporal_ui.py",
         "tests/browser/test_visitors.py",
+        "tests/e2e/test_budget.py",
         "tests/e2e/test_cli_names.py",
         "tests/e2e/test_crash.py",
         "tests/e2e/test_observed.py",
@@ -32,15 +33,19 @@ MODULES = frozenset(
         "tests/starter/test_up.py",
         "tests/starter/web/api/test_faults.py",
         "tests/starter/web/api/test_idempotency.py",
+        "tests/starter/web/api/test_matrix.py",
         "tests/starter/web/api/test_schemathesis.py",
+        "tests/starter/web/site/test_acts.py",
         "tests/starter/web/test_server.py",
         "tests/systems/test_billing_crashes.py",
         "tests/systems/test_billing_properties.py",
+        "tests/systems/test_migrations.py",
         "tests/systems/test_money_faults.py",
         "tests/systems/test_reconciling_faults.py",
         "tests/systems/test_refund_crashes.py",
         "tests/systems/test_stripe_faults.py",
         "tests/test_worker.py",
+        "tests/workflows/test_faults.py",
         "tests/workflows/test_starting_over.py",
     }
 )
@@ -53,7 +58,6 @@ ON_BOTH_DATABASES = frozenset(
         "tests/systems/test_db.py",
         "tests/systems/test_effects.py",
         "tests/systems/test_ledger.py",
-        "tests/systems/test_migrations.py",
         "tests/systems/test_requests.py",
     }
 )

@@ -20,8 +20,9 @@ LEFT_WITH = {PauseState.RESUMED: NumberState.ACTIVE, PauseState.CLOSED: NumberSt
 class Outcome:
     """A pause that is over, as the gateway's, our and the accounts system's records have it.
 
-    It was paused in `[paused_at, ended_at)`; `billing_day` is at most 28. `charged` are the
-    billing dates and cents that moved at the gateway, `paid_on` the dates that our books call paid.
+    It was paused in `[paused_at, ended_at)`; `billing_day` is at most 28, and no date before
+    `billed_from` is the account's to pay. `charged` are the billing dates and cents that moved at
+    the gateway, `paid_on` the dates that our books call paid.
     """
 
     account_id: str
@@ -29,6 +30,7 @@ class Outcome:
     paused_at: datetime
     ended_at: datetime
     billing_day: int
+    billed_from: date
     time_zone: str
     numbers: Counter[NumberState]
     charged: list[tuple[date, int]]
@@ -68,5 +70,6 @@ def owed_on(outcome: Outcome) -> list[date]:
     return [
         day.date()
         for day in days
-        if outcome.paused_at <= datetime.combine(day, time(9), zone) < outcome.ended_at
+        if day.date() >= outcome.billed_from
+        and outcome.paused_at <= datetime.combine(day, time(9), zone) < outcome.ended_at
     ]

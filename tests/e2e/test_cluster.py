@@ -63,12 +63,16 @@ COURSES = [
 
 @dataclass(frozen=True)
 class Customer:
-    """An account, the course of its pause, and a key that acts for its administrator."""
+    """An account, the course of its pause, and a key that acts for its administrator.
+
+    `billed_from` is its first billing date.
+    """
 
     number: int
     account: SampleAccount
     course: Course
     key: str
+    billed_from: date
 
     @property
     def account_id(self) -> str:
@@ -117,6 +121,7 @@ class Company:
             paused_at=act.paused_at,
             ended_at=act.ends_at,
             billing_day=self.systems.billing.quote(account_id).billing_day,
+            billed_from=customer.billed_from,
             time_zone=TIME_ZONE,
             numbers=self._numbers(account_id),
             charged=self._charged(account_id),
@@ -211,6 +216,7 @@ RIGHT = Outcome(
     paused_at=datetime(2027, 1, 10, 14, tzinfo=UTC),
     ended_at=datetime(2027, 3, 15, 12, tzinfo=UTC),
     billing_day=15,
+    billed_from=date(2026, 12, 15),
     time_zone=TIME_ZONE,
     numbers=Counter({NumberState.ACTIVE: NUMBERS}),
     charged=[(date(2027, 1, 15), 500), (date(2027, 2, 15), 500)],
@@ -227,6 +233,8 @@ RIGHT = Outcome(
         (replace(RIGHT, state=PauseState.CLOSED), ["state"]),
         (replace(RIGHT, charged=[*RIGHT.charged, RIGHT.charged[-1]]), ["charges"]),
         (replace(RIGHT, charged=RIGHT.charged[:1]), ["charges"]),
+        # Made on its billing day before 09:00, an account pays from the next one.
+        (replace(RIGHT, billed_from=date(2027, 2, 15)), ["charges", "dates", "receipts"]),
         # An hour later the third date is the fee's: 09:00 in New York is 13:00 UTC by then.
         (
             replace(RIGHT, ended_at=RIGHT.ended_at + timedelta(hours=1, seconds=1)),
@@ -259,10 +267,12 @@ async def open_company(
     }
     await _run("account-pause", "migrate", environment=environment)
     systems = open_systems(ours, gateways, 5)
-    client = await connect(temporal_server.address)
-    with running_cluster(environment, directory) as cluster:
-        yield Company(cluster, systems, skipper_of(client), _customers(systems))
-    systems.close()
+    try:
+        client = await connect(temporal_server.address)
+        with running_cluster(environment, directory) as cluster:
+            yield Company(cluster, systems, skipper_of(client), _customers(systems))
+    finally:
+        systems.close()
 
 
 async def _run(*command: str, environment: dict[str, str]) -> None:
@@ -287,5 +297,6 @@ def _customers(systems: Systems) -> list[Customer]:
             card=course.card,
         )
         made = systems.identity.api_keys.create(account.administrator_id, "cluster", now, "test")
-        customers.append(Customer(number, account, course, made.secret))
+        billed_from = systems.billing.quote(account.account_id).next_billing_on
+        customers.append(Customer(number, account, course, made.secret, billed_from))
     return customers

@@ -110,7 +110,7 @@ def test_what_was_refused_before_it_began_is_not_kept(standin: Standin) -> None:
 
 def test_a_key_of_a_request_under_way_is_refused(standin: Standin) -> None:
     store = shop(standin)
-    standin.fault(Kind.SLOW, "create_payment_intent", seconds=0.5)
+    standin.fault(Kind.SLOW, "create_payment_intent", seconds=1.0)
 
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(store.create, KEY)
@@ -152,9 +152,18 @@ def test_a_key_asked_for_by_many_at_once_is_one_payment(standin: Standin) -> Non
     store = shop(standin)
 
     with ThreadPoolExecutor(10) as pool:
-        ids = {intent.id for intent in pool.map(lambda _: store.create(KEY), range(30))}
+        answers = {*pool.map(lambda _: id_or_status(store), range(30))}
 
-    assert 1 == len(ids) == len(standin.payment_intents())
+    [made] = standin.payment_intents()
+    # Who asks while the first request is under way may be sent away.
+    assert {made["id"]} == answers - {409}
+
+
+def id_or_status(store: Shop) -> str | int | None:
+    try:
+        return store.create(KEY).id
+    except stripe.APIError as error:
+        return error.http_status
 
 
 def test_each_mode_has_its_own_keys(standin: Standin) -> None:
